@@ -1,0 +1,54 @@
+import type { Encoder } from '../encoder/encoder.ts'
+import type { Vector } from '../vector.ts'
+
+/**
+ * Something that knows a domain: a name, a query side and a document side. Experts whose document encoders have the
+ * same `id` share one space, so the corpus is embedded, stored and indexed once for all of them.
+ */
+export type Expert = AdapterExpert | TableExpert | ModelExpert | RemoteExpert | LexicalExpert
+
+interface NamedExpert {
+  /** Unique in an engine: letters, digits, `-` and `_`. */
+  readonly name: string
+  /** One line for people: what it knows. */
+  readonly description?: string
+}
+
+interface DenseExpert extends NamedExpert {
+  /** Embeds a query. */
+  readonly queryEncoder: Encoder
+  /** Embeds documents; its `id` names the space this expert searches. */
+  readonly documentEncoder: Encoder
+}
+
+/** A learned map on the base vector: a routed query costs no second pass. */
+export interface AdapterExpert extends DenseExpert {
+  readonly kind: 'adapter'
+  /** Base query vector in, expert query vector out; both unit length. Pure. */
+  readonly adapt: (baseVector: Vector) => Vector
+}
+
+/** A static base whose query-side token table has sparse changes. */
+export interface TableExpert extends DenseExpert {
+  readonly kind: 'table'
+}
+
+/** A model of its own, with a space of its own unless its document encoder is the base. The general expert is one. */
+export interface ModelExpert extends DenseExpert {
+  readonly kind: 'model'
+}
+
+/** Vectors made by someone else's code or server: LangChain `Embeddings`, LlamaIndex `BaseEmbedding`. */
+export interface RemoteExpert extends DenseExpert {
+  readonly kind: 'remote'
+}
+
+/** BM25 over the stored text; no vector at all. */
+export interface LexicalExpert extends NamedExpert {
+  readonly kind: 'lexical'
+}
+
+/** True for every kind that has encoders. */
+export function isDense(expert: Expert): expert is Exclude<Expert, LexicalExpert> {
+  return expert.kind !== 'lexical'
+}

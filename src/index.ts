@@ -1,0 +1,13 @@
+export type {
+  AddExpertOptions, AddOptions, AddProgress, AddResult, Diversity, DocumentSource, Engine, ExpertInfo, Experts, Hit, Retrieval,
+  RetrieveOptions, RouteOptions,
+} from './engine.ts'
+export type { Document, Filter, FilterCondition, FilterScalar, Metadata, MetadataValue, Selection } from './document.ts'
+export type { Vector } from './vector.ts'
+export type { EncodeOptions, Encoder, Truncation } from './encoder/encoder.ts'
+export type { AdapterExpert, Expert, LexicalExpert, ModelExpert, RemoteExpert, TableExpert } from './expert/expert.ts'
+export type { ExpertEvidence, ExpertScore, Pilot, Route, Router, RouterQuery, SparseFeatures } from './routing/router.ts'
+export type {
+  Candidate, LexicalOptions, ScanPage, ScanResult, Store, StoreEntry, StoreInfo, StoreOptions, StoreQuery, StoreResult, StoredDocument,
+} from './store/store.ts'
+export type { FusedHit, Fusion } from './routing/fusion.ts'

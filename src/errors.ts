@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'DOWNLOAD_FAILED'
   | 'OFFLINE'
   | 'INVALID_PACK'
+  | 'INVALID_DATA'
   | 'INDEX_MISMATCH'
   | 'INDEX_CORRUPT'
   | 'INDEX_LOCKED'
@@ -191,6 +192,19 @@ export class InvalidPackError extends PilotfishError {
   }
 }
 
+/** A data file (corpus, queries, judgements, pairs) that is missing or has a line that cannot be understood. */
+export class InvalidDataError extends PilotfishError {
+  readonly path: string
+  /** Counted from 1; `undefined` when it is about the whole file. */
+  readonly line: number | undefined
+
+  constructor(path: string, line: number | undefined, problem: string, cause?: unknown) {
+    super('INVALID_DATA', `${path}${line === undefined ? '' : `, line ${line},`} ${problem}.`, { cause })
+    this.path = path
+    this.line = line
+  }
+}
+
 /** An index that was built with another encoder than the one it is opened with. */
 export class IndexMismatchError extends PilotfishError {
   readonly expected: readonly string[]
@@ -311,7 +325,7 @@ export function describeError(error: unknown): ErrorMessage {
 const classes: Record<string, { prototype: object }> = {
   InvalidArgumentError, InvalidDocumentError, DuplicateIdError, DimensionMismatchError, InvalidVectorError, UnknownExpertError,
   DuplicateExpertError, NoExpertsError, MissingPackageError, ModelNotFoundError, InvalidModelError, DownloadError, OfflineError,
-  InvalidPackError, IndexMismatchError, IndexCorruptError, IndexLockedError, IndexReadOnlyError, StorageError, InvalidFilterError,
+  InvalidPackError, InvalidDataError, IndexMismatchError, IndexCorruptError, IndexLockedError, IndexReadOnlyError, StorageError, InvalidFilterError,
   UnsupportedError, ClosedError, WorkerFailedError, TrainingRefusedError,
 }
 

@@ -11,3 +11,10 @@ export type {
   Candidate, LexicalOptions, ScanPage, ScanResult, Store, StoreEntry, StoreInfo, StoreOptions, StoreQuery, StoreResult, StoredDocument,
 } from './store/store.ts'
 export type { FusedHit, Fusion } from './routing/fusion.ts'
+export {
+  ClosedError, DimensionMismatchError, DownloadError, DuplicateExpertError, DuplicateIdError, IndexCorruptError, IndexLockedError,
+  IndexMismatchError, IndexReadOnlyError, InvalidArgumentError, InvalidDataError, InvalidDocumentError, InvalidFilterError,
+  InvalidModelError, InvalidPackError, InvalidVectorError, MissingPackageError, ModelNotFoundError, NoExpertsError, OfflineError,
+  PilotfishError, StorageError, TrainingRefusedError, UnknownExpertError, UnsupportedError, WorkerFailedError,
+} from './errors.ts'
+export type { ErrorCode } from './errors.ts'

@@ -71,7 +71,8 @@ export function writeSafetensors(tensors: ReadonlyMap<string, Tensor>, metadata:
 /** A tensor's elements as 32-bit floats, a copy. 64-bit integers are not numbers to compute with and are refused. */
 export function toFloat32(tensor: Tensor, path: string): Float32Array {
   const { dtype, data } = tensor
-  const bytes = data.slice()
+  // Not `slice`, which on a Buffer makes a view instead of a copy.
+  const bytes = new Uint8Array(data)
   switch (dtype) {
     case 'F32':
       return new Float32Array(bytes.buffer)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { InvalidModelError } from '../errors.ts'
-import { bytesOf, readSafetensors, toFloat32, type Tensor } from '../safetensors.ts'
+import { readSafetensors, toFloat32, type Tensor } from '../safetensors.ts'
 import { fingerprint } from './fingerprint.ts'
 import { loadTokenizer, parseJson, readModelFile, type TextTokenizer } from './tokenizer.ts'
 
@@ -99,7 +99,7 @@ function readTable(tensors: ReadonlyMap<string, Tensor>, path: string): { table:
 }
 
 function toIndices(tensor: Tensor, path: string): ArrayLike<number> & { forEach(visit: (row: number, token: number) => void): void } {
-  const { buffer } = bytesOf(tensor.data.slice())
+  const { buffer } = new Uint8Array(tensor.data)
   if (tensor.dtype === 'I64') return Float64Array.from(new BigInt64Array(buffer), Number)
   if (tensor.dtype === 'I32') return new Int32Array(buffer)
   if (tensor.dtype === 'U32') return new Uint32Array(buffer)

@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'UNSUPPORTED'
   | 'CLOSED'
   | 'WORKER_FAILED'
+  | 'ENCODER_FAILED'
   | 'TRAINING_REFUSED'
 
 const marker = Symbol.for('pilotfish.error')
@@ -286,6 +287,16 @@ export class WorkerFailedError extends PilotfishError {
   }
 }
 
+/** Somebody else's encoder (a server, a framework's embeddings) did not return vectors. */
+export class EncoderFailedError extends PilotfishError {
+  readonly encoder: string
+
+  constructor(encoder: string, problem: string, cause?: unknown) {
+    super('ENCODER_FAILED', `The encoder "${encoder}" failed: ${problem}. Nothing of this batch was stored; try again once it answers.`, { cause })
+    this.encoder = encoder
+  }
+}
+
 /** A trained expert does not earn its place. */
 export class TrainingRefusedError extends PilotfishError {
   readonly expert: string
@@ -326,7 +337,7 @@ const classes: Record<string, { prototype: object }> = {
   InvalidArgumentError, InvalidDocumentError, DuplicateIdError, DimensionMismatchError, InvalidVectorError, UnknownExpertError,
   DuplicateExpertError, NoExpertsError, MissingPackageError, ModelNotFoundError, InvalidModelError, DownloadError, OfflineError,
   InvalidPackError, InvalidDataError, IndexMismatchError, IndexCorruptError, IndexLockedError, IndexReadOnlyError, StorageError, InvalidFilterError,
-  UnsupportedError, ClosedError, WorkerFailedError, TrainingRefusedError,
+  UnsupportedError, ClosedError, WorkerFailedError, EncoderFailedError, TrainingRefusedError,
 }
 
 /** The error that `describeError` described, of the same class, so `instanceof` holds on both sides of a thread. */

@@ -12,7 +12,7 @@ export type {
 } from './store/store.ts'
 export type { FusedHit, Fusion } from './routing/fusion.ts'
 export {
-  ClosedError, DimensionMismatchError, DownloadError, DuplicateExpertError, DuplicateIdError, IndexCorruptError, IndexLockedError,
+  ClosedError, DimensionMismatchError, DownloadError, DuplicateExpertError, DuplicateIdError, EncoderFailedError, IndexCorruptError, IndexLockedError,
   IndexMismatchError, IndexReadOnlyError, InvalidArgumentError, InvalidDataError, InvalidDocumentError, InvalidFilterError,
   InvalidModelError, InvalidPackError, InvalidVectorError, MissingPackageError, ModelNotFoundError, NoExpertsError, OfflineError,
   PilotfishError, StorageError, TrainingRefusedError, UnknownExpertError, UnsupportedError, WorkerFailedError,

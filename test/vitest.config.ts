@@ -12,5 +12,8 @@ export default defineConfig({
       { find: /^pilotfish\/(langchain|llamaindex)$/, replacement: from('adapters/$1/index.ts') },
     ],
   },
-  test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 },
+  test: {
+    reporters: process.env.CI ? ['default', ['json', { outputFile: '.cache/vitest.json' }]] : ['default'],
+    include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000,
+  },
 })

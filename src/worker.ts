@@ -32,10 +32,9 @@ type Response = { id: number; value?: unknown; error?: ErrorMessage } | { id: nu
 export function startWorker(name: string, source: string, built: string): WorkerClient {
   // Built files lie side by side in dist/; from sources the TypeScript file is loaded through tsx.
   const fromSource = import.meta.url.endsWith('.ts')
-  const worker = new Worker(new URL(fromSource ? source : `./${built}.js`, import.meta.url), {
-    name,
-    execArgv: fromSource ? ['--import', 'tsx'] : [],
-  })
+  const worker = fromSource
+    ? new Worker(loadThroughTsx(new URL(source, import.meta.url).href), { name, eval: true, execArgv: [] })
+    : new Worker(new URL(`./${built}.js`, import.meta.url), { name })
   worker.unref()
 
   const pending = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void; onReport: RequestOptions['onReport'] }>()
@@ -105,6 +104,11 @@ export function startWorker(name: string, source: string, built: string): Worker
       return closing
     },
   }
+}
+
+/** On Node 20 `--import tsx` does not reach worker threads, so the thread registers tsx itself before it loads its file. */
+function loadThroughTsx(url: string): string {
+  return `import('tsx/esm/api').then(({ register }) => { register(); return import(${JSON.stringify(url)}) })`
 }
 
 /**

@@ -1,0 +1,79 @@
+/**
+ * Mixed questions, mixed documents, one index: see which expert each question goes to, and what that is worth.
+ *
+ *   npm run demo                          the questions in questions.json
+ *   npm run demo -- "your question"       one of your own
+ *   npm run -s demo -- --json             the same as JSON, for programs
+ *
+ * Nothing leaves this machine: the experts come with the package and the index lives in memory.
+ */
+import { readFileSync } from 'node:fs'
+import type { Document, Engine, Retrieval } from 'pilotfish'
+import { screen, type Answer } from './screen.ts'
+
+interface Question {
+  readonly question: string
+  /** The domains a person would file it under. */
+  readonly domain: readonly string[]
+  /** Documents that answer it. */
+  readonly expected: readonly string[]
+}
+
+const here = (name: string): URL => new URL(name, import.meta.url)
+const documents = readFileSync(here('corpus.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Document)
+const questions = JSON.parse(readFileSync(here('questions.json'), 'utf8')) as Question[]
+
+const words = process.argv.slice(2)
+const json = words.includes('--json')
+const own = words.filter((word) => word !== '--json').join(' ').trim()
+const asked: readonly Question[] = own === '' ? questions : [{ question: own, domain: [], expected: [] }]
+
+try {
+  await demo()
+} catch (error) {
+  process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 1
+}
+
+async function demo(): Promise<void> {
+  const show = screen(json ? undefined : process.stdout)
+  const engine = await openEngine()
+  try {
+    const started = performance.now()
+    show.title(documents.length, own === '' ? questions.length : 0)
+    // Small batches only so that the bar moves; the default of 512 is faster.
+    await engine.add(documents, { batchSize: 32, onProgress: ({ done, total }) => show.indexing(done, total ?? documents.length) })
+    show.indexed(documents.length, (performance.now() - started) / 1000)
+
+    const answers: Answer[] = []
+    for (const [i, { question, expected, domain }] of asked.entries()) {
+      const routed = await engine.retrieve(question, { topK: 5 })
+      // The same documents, the same index, but nobody is asked who knows this domain.
+      const general = await engine.retrieve(question, { topK: 5, expert: 'general' })
+      const answer = { question, expected, domain, routed, general }
+      answers.push(answer)
+      show.answer(i + 1, answer)
+    }
+    if (json) process.stdout.write(`${JSON.stringify({ questions: answers.map(plain) }, undefined, 2)}\n`)
+    else if (own === '') show.summary(answers)
+  } finally {
+    await engine.close()
+  }
+}
+
+async function openEngine(): Promise<Engine> {
+  let pilotfish: typeof import('pilotfish')
+  try {
+    pilotfish = await import('pilotfish')
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') throw new Error('the package is not built yet; run npm run build', { cause: error })
+    throw error
+  }
+  return pilotfish.openPilotfish()
+}
+
+function plain({ question, expected, routed, general }: Answer) {
+  const ids = ({ hits }: Retrieval): string[] => hits.map(({ document }) => document.id)
+  return { question, expected, expert: routed.route.experts[0]?.name ?? '', hits: ids(routed), general: ids(general) }
+}

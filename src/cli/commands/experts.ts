@@ -1,0 +1,29 @@
+import type { Command } from 'commander'
+import { palette } from '../display/colour.ts'
+import { lineWidth } from '../display/hits.ts'
+import { clip, column } from '../display/text.ts'
+import type { Environment, ExitCode } from '../environment.ts'
+import { openEmpty } from '../open-index.ts'
+import { command, jsonOption, packOption } from '../options.ts'
+
+export function expertsCommand(environment: Environment, end: (code: ExitCode) => void): Command {
+  return command('experts', 'List the experts of a pack.', ['pilotfish experts', 'pilotfish experts --pack ./my-pack --json'])
+    .addOption(packOption())
+    .addOption(jsonOption())
+    .action(async ({ pack, json }: { pack?: string; json?: boolean }) => {
+      const engine = await openEmpty(environment, pack)
+      try {
+        const experts = engine.experts.list()
+        const { bold, dim } = palette(environment.stdout, environment.variables)
+        const width = lineWidth(environment.stdout.columns)
+        const lines = experts.map(({ name, kind, description, routed }) => {
+          const note = routed ? description : `${description}${description && ' '}(asked when named, or when no expert fits)`
+          return `${bold(column(name, 14))} ${dim(column(kind, 8))} ${clip(note, width - 24)}`
+        })
+        environment.stdout.write(`${json ? JSON.stringify(experts, undefined, 2) : lines.join('\n')}\n`)
+        end(0)
+      } finally {
+        await engine.close()
+      }
+    })
+}

@@ -1,0 +1,173 @@
+/**
+ * Trains the bundled pack from `../shared/data`: the base, its experts, the router's pilots. Seeded, and goes on where it
+ * was cut off. `npm run train:bundled -- --out DIR --seed 1 [--no-late] [--data DIR] [--checkpoints DIR] [--stage base|experts|pilots]`
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { loadStaticModel, type StaticModel } from '../src/encoder/static-model.ts'
+import { PilotfishError } from '../src/errors.ts'
+import { baseFiles, defaultStages, tableFile, trainBase, trainExpert, type TrainedExpert, type LearnedTable } from '../src/train/index.ts'
+import { baseCheckpoints } from './training/checkpoint.ts'
+import { experts, lateSets, setNames } from './training/experts.ts'
+import { scoreGeneral } from './training/score.ts'
+import { baseTask, readTrainingSet, type TrainingSet } from './training/sets.ts'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+const { values: given } = parseArgs({
+  options: {
+    data: { type: 'string', default: join(here, '../../shared/data') },
+    out: { type: 'string', default: join(here, 'bundled') },
+    checkpoints: { type: 'string', default: join(here, '../.cache/train-bundled') },
+    seed: { type: 'string', default: '1' },
+    'no-late': { type: 'boolean', default: false },
+    stage: { type: 'string', default: 'base' },
+    bits: { type: 'string', default: '8' },
+    only: { type: 'string' },
+  },
+})
+const stages = ['base', 'experts', 'pilots']
+if (!stages.includes(given.stage)) throw new Error(`--stage is one of ${stages.join(', ')}: the stage to begin with; what comes before is read from --out.`)
+const seed = Number(given.seed)
+const bits = given.bits === '4' ? 4 : 8
+const late = given['no-late'] ? new Set<string>() : lateSets
+const checkpoints = join(given.checkpoints, `seed-${seed}${given['no-late'] ? '-no-late' : ''}`)
+const started = performance.now()
+
+interface Manifest {
+  experts: { name: string; kind: 'table'; path: string; description: string; heldOut: { general: number; expert: number } }[]
+  [key: string]: unknown
+}
+
+const sets = setNames.map((name) => readTrainingSet(given.data, name, seed))
+mkdirSync(checkpoints, { recursive: true })
+writeFileSync(join(checkpoints, 'held-out.json'), JSON.stringify(Object.fromEntries(sets.map(({ name, heldOut }) => [name, heldOut.map(({ id }) => id)]))))
+if (given.stage === 'base') await makeBase()
+const model = await loadStaticModel(join(given.out, 'base'))
+if (given.stage !== 'pilots') await makeExperts(model)
+await makePilots()
+sealManifest()
+say(`done: ${given.out}`)
+
+async function makeBase(): Promise<void> {
+  const tasks = sets.map((set) => baseTask(set, !late.has(set.name)))
+  const fingerprint = createHash('sha256').update(JSON.stringify([defaultStages, seed, [...late], tasks.map(({ pairs, documents }) => [pairs.length, documents.length])])).digest('hex')
+  const kept = baseCheckpoints(checkpoints, fingerprint)
+  const resume = kept.load()
+  if (resume) say(`base: going on from step ${resume.step}`)
+  const base = await trainBase(tasks, { seed, onCheckpoint: kept.save, ...(resume && { resume }), onProgress: reporter('base') })
+  for (const [name, bytes] of baseFiles(base)) write(`base/${name}`, bytes)
+  const stored = await loadStaticModel(join(given.out, 'base'))
+  for (const set of sets) {
+    const exact = scoreGeneral({ ...stored, table: base.table }, set)
+    const stays = scoreGeneral(stored, set)
+    say(`base ${set.name}: held-out ${percent(stays.heldOut)} (before quantising ${percent(exact.heldOut)}), dev ${percent(stays.dev)}`)
+  }
+}
+
+async function makeExperts(base: StaticModel): Promise<void> {
+  const manifest: Manifest = { ...readManifest(), experts: given.only ? readManifest().experts : [] }
+  for (const { name, sets: names, description, rates, steps } of experts) {
+    if (given.only && given.only !== name) continue
+    const path = `experts/${name}/table.safetensors`
+    manifest.experts = manifest.experts.filter((expert) => expert.name !== name)
+    try {
+      const own = sets.filter((set) => (names as readonly string[]).includes(set.name))
+      const expert = await trainExpert({
+        name, base, seed, rates, steps, method: 'table',
+        pairs: own.map(expertSet),
+        foreign: sets.filter((set) => !own.includes(set)).flatMap(({ documents }) => documents.slice(0, 2000).map(textOf)),
+        onProgress: reporter(name),
+      })
+      write(path, tableFile(expert.changes, base.dimensions, bits))
+      manifest.experts.push({ name, kind: 'table', path, description, heldOut: rounded(expert.heldOut) })
+      report(expert, own, base)
+    } catch (error) {
+      if (!PilotfishError.is(error) || error.code !== 'TRAINING_REFUSED') throw error
+      rmSync(join(given.out, dirname(path)), { recursive: true, force: true })
+      say(error.message)
+    }
+    const order: readonly string[] = experts.map((expert) => expert.name)
+    manifest.experts.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
+    writeManifest(manifest)
+  }
+}
+
+function report({ name, changes, heldOut, rate, steps }: TrainedExpert<LearnedTable>, own: readonly TrainingSet[], base: StaticModel): void {
+  const table = base.table.slice()
+  changes.rows.forEach((row, i) => {
+    for (let d = 0; d < base.dimensions; d++) table[row * base.dimensions + d]! += changes.deltas[i * base.dimensions + d]!
+  })
+  const dev = own.map((set) => `${set.name} ${percent(scoreGeneral(base, set).dev)} → ${percent(scoreGeneral(base, set, table).dev)}`)
+  say(`${name}: held-out ${percent(heldOut.general)} → ${percent(heldOut.expert)}; dev ${dev.join(', ')}; ${changes.rows.length} rows, rate ${rate}, step ${steps}`)
+}
+
+/** The pilots, the calibration and the router are made from the held-out queries. */
+async function makePilots(): Promise<void> {
+  const source = join(here, '../src/train/build-pilots.ts')
+  if (!existsSync(source)) return say('no pilot builder: the pack has no router yet')
+}
+
+function sealManifest(): void {
+  const files: Record<string, string> = {}
+  const visit = (folder: string): void => {
+    for (const entry of readdirSync(join(given.out, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = folder ? `${folder}/${entry.name}` : entry.name
+      if (entry.isDirectory()) visit(path)
+      else if (path !== 'pack.json') files[path] = createHash('sha256').update(readFileSync(join(given.out, path))).digest('hex')
+    }
+  }
+  visit('')
+  writeManifest({ ...readManifest(), files })
+}
+
+function expertSet({ documents, train, heldOut }: TrainingSet) {
+  return { documents: documents.map(textOf), queries: train, heldOut }
+}
+
+function textOf({ title, text }: { readonly title: string; readonly text: string }): string {
+  return title ? `${title} ${text}` : text
+}
+
+function readManifest(): Manifest {
+  const path = join(given.out, 'pack.json')
+  const fresh: Manifest = {
+    format: 1, name: 'bundled', version: '0.1.0', languages: ['en'],
+    base: { path: 'base', kind: 'static' },
+    experts: [],
+    lexical: { k1: 0.9, b: 0.4, titleWeight: 1 },
+  }
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Manifest) : fresh
+}
+
+function writeManifest(manifest: Manifest): void {
+  write('pack.json', `${JSON.stringify(manifest, null, 2)}\n`)
+}
+
+function write(path: string, content: string | Uint8Array): void {
+  mkdirSync(dirname(join(given.out, path)), { recursive: true })
+  writeFileSync(join(given.out, path), content)
+}
+
+function reporter(what: string) {
+  let last = 0
+  return ({ stage, done, total, eta, loss, score }: { stage: string; done: number; total: number; eta: number | undefined; loss?: number; score?: number }): void => {
+    if (performance.now() - last < 10_000 && done < total) return
+    last = performance.now()
+    say(`${what}: ${stage} ${done}/${total}, loss ${loss?.toFixed(3)}${score === undefined ? '' : `, held-out ${percent(score)}`}, ${eta?.toFixed(0) ?? '?'} s left`)
+  }
+}
+
+function rounded({ general, expert }: { general: number; expert: number }): { general: number; expert: number } {
+  return { general: Number(general.toFixed(4)), expert: Number(expert.toFixed(4)) }
+}
+
+function percent(value: number): string {
+  return (100 * value).toFixed(1)
+}
+
+function say(line: string): void {
+  console.log(`[${((performance.now() - started) / 1000).toFixed(0)} s] ${line}`)
+}

@@ -1,0 +1,69 @@
+import { InvalidArgumentError } from '../../errors.ts'
+import { hashString } from '../random.ts'
+
+/** A question and a passage that answers it. Equal passages are one document. */
+export interface TrainingPair {
+  readonly query: string
+  readonly document: string
+}
+
+/** Questions over one collection. Batches are drawn from one set at a time, and each is scored over its own documents. */
+export interface TrainingSet {
+  readonly documents: readonly string[]
+  readonly queries: readonly TrainingQuery[]
+  /** Queries that no step may see: they decide when to stop and whether the expert is worth having. Drawn from `queries` when absent. */
+  readonly heldOut?: readonly TrainingQuery[]
+}
+
+export interface TrainingQuery {
+  readonly text: string
+  /** Places of its answers among the documents. */
+  readonly positives: readonly number[]
+}
+
+/** A set whose held-out queries have been set aside. */
+export type DividedSet = Required<TrainingSet>
+
+/** Checks what was given, gathers pairs by document and query, and sets held-out queries aside: a fifth, at most 300. */
+export function divideSets(pairs: readonly TrainingPair[] | readonly TrainingSet[], seed: number): DividedSet[] {
+  const sets = isSets(pairs) ? pairs : [gatherPairs(pairs as readonly TrainingPair[])]
+  const divided = sets.map((set) => {
+    if (set.heldOut) return { ...set, heldOut: set.heldOut }
+    const ordered = set.queries
+      .map((query, place) => ({ query, place, hash: hashString(query.text, seed) }))
+      .sort((a, b) => a.hash - b.hash || a.place - b.place)
+      .map(({ query }) => query)
+    const held = Math.min(300, Math.floor(ordered.length / 5))
+    return { documents: set.documents, queries: ordered.slice(held), heldOut: ordered.slice(0, held) }
+  })
+  for (const { documents, queries, heldOut } of divided) {
+    for (const { text, positives } of [...queries, ...heldOut]) {
+      if (positives.length === 0 || !positives.every((place) => place >= 0 && place < documents.length)) {
+        throw new InvalidArgumentError('pairs', `has a query without an answer among the documents: ${JSON.stringify(text.slice(0, 80))}`)
+      }
+    }
+  }
+  const held = divided.reduce((sum, { heldOut }) => sum + heldOut.length, 0)
+  if (held === 0) throw new InvalidArgumentError('pairs', 'is too small to hold queries out', 'Give at least five pairs; a few hundred make a useful expert.')
+  return divided
+}
+
+function isSets(pairs: readonly TrainingPair[] | readonly TrainingSet[]): pairs is readonly TrainingSet[] {
+  return pairs.length > 0 && 'queries' in pairs[0]!
+}
+
+function gatherPairs(pairs: readonly TrainingPair[]): TrainingSet {
+  const documents = new Map<string, number>()
+  const queries = new Map<string, Set<number>>()
+  pairs.forEach(({ query, document }, i) => {
+    if (typeof query !== 'string' || typeof document !== 'string' || !query.trim() || !document.trim()) {
+      throw new InvalidArgumentError(`pairs[${i}]`, 'has an empty query or document', 'Both must be texts.')
+    }
+    if (!documents.has(document)) documents.set(document, documents.size)
+    queries.set(query, (queries.get(query) ?? new Set()).add(documents.get(document)!))
+  })
+  return {
+    documents: [...documents.keys()],
+    queries: [...queries].map(([text, positives]) => ({ text, positives: [...positives] })),
+  }
+}

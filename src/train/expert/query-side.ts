@@ -1,0 +1,14 @@
+/**
+ * What an expert learns: how to turn queries into vectors. Documents stay as the base embeds them. Queries are named by
+ * their number among those the query side was made for.
+ */
+export interface QuerySide {
+  readonly dimensions: number
+  /** Writes the unit vector of each query, one after another. */
+  forward(queries: readonly number[], out: Float32Array): void
+  /** Learns from the gradient with respect to what the last `forward` wrote. */
+  learn(upstream: Float32Array, rate: number, step: number): void
+  /** Remembers the present state, or goes back to the remembered one. */
+  keep(): void
+  restore(): void
+}

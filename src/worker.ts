@@ -44,7 +44,8 @@ export function startWorker(name: string, source: string, built: string): Worker
 
   const settle = (id: number): void => {
     pending.delete(id)
-    if (pending.size === 0) worker.unref()
+    // While it closes, the thread must keep the process alive: `close()` waits for its end.
+    if (pending.size === 0 && !closing) worker.unref()
   }
   worker.on('message', (response: Response) => {
     const call = pending.get(response.id)

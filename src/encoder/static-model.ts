@@ -2,7 +2,9 @@ import { join } from 'node:path'
 import { InvalidModelError } from '../errors.ts'
 import { readSafetensors, toFloat32, type Tensor } from '../safetensors.ts'
 import { fingerprint } from './fingerprint.ts'
-import { loadTokenizer, parseJson, readModelFile, type TextTokenizer } from './tokenizer.ts'
+import { resolveModel, type HubOptions } from './hub.ts'
+import { pieceLength, readTokens, type Reading } from './reading.ts'
+import { loadTokenizer, optionalJson, readModelFile, type TextTokenizer } from './tokenizer.ts'
 
 /** A token table in memory. Encoders and trainers of one base share it. */
 export interface StaticModel {
@@ -21,20 +23,15 @@ export interface StaticModel {
   read(text: string, maxTokens?: number): Reading
 }
 
-/** What a static encoder sees of a text. */
-export interface Reading {
-  readonly ids: Uint32Array
-  /** More than `ids.length` exactly when the text was cut; then estimated from the density of the part that was read. */
-  readonly tokens: number
-}
-
 /**
  * Reads a Model2Vec-type directory: `tokenizer.json`, `model.safetensors` with `embeddings` and optionally `weights`
  * (a factor per token) and `mapping` (token to row), `config.json`. The layout of sentence-transformers'
  * `StaticEmbedding` (`modules.json`, `embedding.weight`) is read too.
- * @throws ModelNotFoundError, InvalidModelError
+ * @param source A directory, or a hub repository such as `minishlab/potion-base-8M`.
+ * @throws ModelNotFoundError, InvalidModelError, DownloadError, OfflineError
  */
-export async function loadStaticModel(directory: string): Promise<StaticModel> {
+export async function loadStaticModel(source: string, options: HubOptions = {}): Promise<StaticModel> {
+  const directory = await resolveModel(source, (path) => /^(\d+_StaticEmbedding\/)?model\.safetensors$/.test(path), 'token table model.safetensors', options)
   const [config, folder] = await Promise.all([optionalJson(join(directory, 'config.json')), staticModule(directory)])
   const path = join(folder, 'model.safetensors')
   const [tokenizer, bytes] = await Promise.all([loadTokenizer(folder), readModelFile(path, 'token table')])
@@ -114,10 +111,6 @@ function maximumTokens(config: Readonly<Record<string, unknown>>, tokenizer: Tex
   return stated.find((value): value is number => Number.isInteger(value) && (value as number) > 0 && (value as number) < placeholder) ?? 512
 }
 
-/** Texts this long are tokenised piece by piece, so that a megabyte costs no more than what is read of it. */
-const pieceLength = 8_192
-/** A text is given up after this many characters per token wanted: nearly all of it is unknown. */
-const charactersPerToken = 64
 /** One query goes through the base and several table experts, batches of queries too. */
 const remembered = 1_024
 
@@ -126,7 +119,7 @@ function textReader(tokenizer: TextTokenizer, dropped: number | undefined): (tex
   return (text, limit) => {
     const known = recent.get(text)
     if (known?.limit === limit) return known.reading
-    const reading = readText(tokenizer, dropped, text, limit)
+    const reading = readTokens(tokenizer, text, limit, dropped)
     if (text.length <= pieceLength) {
       if (recent.size >= remembered) recent.delete(recent.keys().next().value!)
       recent.set(text, { limit, reading })
@@ -135,46 +128,9 @@ function textReader(tokenizer: TextTokenizer, dropped: number | undefined): (tex
   }
 }
 
-function readText(tokenizer: TextTokenizer, dropped: number | undefined, text: string, limit: number): Reading {
-  const ids: number[] = []
-  const end = Math.min(text.length, Math.max(pieceLength, limit * charactersPerToken))
-  let start = 0
-  while (start < end && ids.length <= limit) {
-    const cut = pieceEnd(text, start)
-    for (const id of tokenizer.tokenize(start === 0 && cut === text.length ? text : text.slice(start, cut))) {
-      if (id !== dropped) ids.push(id)
-    }
-    start = cut
-  }
-  const whole = start >= text.length
-  if (whole && ids.length <= limit) return { ids: Uint32Array.from(ids), tokens: ids.length }
-  const estimate = whole ? ids.length : Math.round((ids.length * text.length) / start)
-  return { ids: Uint32Array.from(ids.slice(0, limit)), tokens: Math.max(estimate, Math.min(ids.length, limit) + 1) }
-}
-
-/** Before white space, which no tokenizer joins across; in a text without any, anywhere but inside a character. */
-function pieceEnd(text: string, start: number): number {
-  const end = start + pieceLength
-  if (end >= text.length) return text.length
-  for (let at = end; at > end - 512; at--) {
-    if (/\s/.test(text[at]!)) return at
-  }
-  const unit = text.charCodeAt(end)
-  return unit >= 0xdc00 && unit < 0xe000 ? end - 1 : end
-}
-
 /** Where a sentence-transformers directory keeps its table; Model2Vec keeps it at the top. */
 async function staticModule(directory: string): Promise<string> {
   const modules = await optionalJson(join(directory, 'modules.json'))
   const module = Object.values(modules).find((entry) => String((entry as { type?: unknown }).type).endsWith('StaticEmbedding'))
   return join(directory, String((module as { path?: unknown } | undefined)?.path ?? '.'))
-}
-
-async function optionalJson(path: string): Promise<Record<string, unknown>> {
-  try {
-    return parseJson(await readModelFile(path, 'settings'), path)
-  } catch (error) {
-    if ((error as { code?: unknown }).code === 'MODEL_NOT_FOUND') return {}
-    throw error
-  }
 }

@@ -3,6 +3,7 @@ import { ClosedError, DimensionMismatchError, InvalidArgumentError } from '../er
 import { normalize as toUnitLength, type Vector } from '../vector.ts'
 import type { Encoder } from './encoder.ts'
 import { fingerprint } from './fingerprint.ts'
+import type { HubOptions } from './hub.ts'
 import { loadStaticModel, type StaticModel } from './static-model.ts'
 import { requireTexts } from './texts.ts'
 
@@ -28,12 +29,13 @@ export interface StaticEncoderOptions {
 
 /**
  * Encodes by looking up each token's row and taking the mean: plain TypeScript, no native code, a fraction of a
- * millisecond a text. A text without known tokens gives zeros.
+ * millisecond a text. A text without known tokens gives zeros. From a loaded model at once; from a directory or hub
+ * repository as a promise.
  */
 export function staticEncoder(model: StaticModel, options?: StaticEncoderOptions): Encoder
-export function staticEncoder(directory: string, options?: StaticEncoderOptions): Promise<Encoder>
-export function staticEncoder(source: StaticModel | string, options: StaticEncoderOptions = {}): Encoder | Promise<Encoder> {
-  return typeof source === 'string' ? loadStaticModel(source).then((model) => encoderOf(model, options)) : encoderOf(source, options)
+export function staticEncoder(source: string, options?: StaticEncoderOptions & HubOptions): Promise<Encoder>
+export function staticEncoder(source: StaticModel | string, options: StaticEncoderOptions & HubOptions = {}): Encoder | Promise<Encoder> {
+  return typeof source === 'string' ? loadStaticModel(source, options).then((model) => encoderOf(model, options)) : encoderOf(source, options)
 }
 
 function encoderOf(model: StaticModel, { changes, prefix = '', maxTokens = model.maxTokens, normalize = true }: StaticEncoderOptions): Encoder {

@@ -77,8 +77,18 @@ export async function readModelFile(path: string, what: string): Promise<Uint8Ar
   }
 }
 
+/** A JSON file that a model may lack: then an empty object. */
+export async function optionalJson(path: string): Promise<Record<string, unknown>> {
+  try {
+    return parseJson(await readModelFile(path, 'settings'), path)
+  } catch (error) {
+    if (error instanceof ModelNotFoundError) return {}
+    throw error
+  }
+}
+
 /** A JSON object out of a model's file. */
-export function parseJson(bytes: Uint8Array, path: string): Record<string, unknown> {
+function parseJson(bytes: Uint8Array, path: string): Record<string, unknown> {
   let value: unknown
   try {
     value = JSON.parse(new TextDecoder().decode(bytes))

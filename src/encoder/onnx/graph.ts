@@ -1,0 +1,154 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readFile, readdir } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import { InvalidModelError, MissingPackageError, UnsupportedError } from '../../errors.ts'
+import { bytesOf, toFloat32 } from '../../safetensors.ts'
+
+/** An ONNX graph that turns token ids into vectors, in one of the two forms encoders are exported in. */
+export interface Graph {
+  readonly path: string
+  /** SHA-256 over the graph and its external weights. */
+  readonly hash: string
+  /** `flat`: all ids in one row plus the offset of each sequence. `padded`: a matrix with a mask. */
+  readonly form: 'flat' | 'padded'
+  /** Gives one vector per token / per text. */
+  readonly tokens: boolean
+  readonly sentence: boolean
+  /** A sequence's values depend on its batch-mates, as activations are quantised over the whole batch. */
+  readonly batchDependent: boolean
+  /** Runs sequences, none of them empty, through the graph. `width` is 1 for the sentence output. */
+  run(sequences: readonly Uint32Array[], output: 'tokens' | 'sentence', padId: number): Promise<{ values: Float32Array; width: number; dimensions: number }>
+  release(): Promise<void>
+}
+
+/**
+ * Opens a graph in onnxruntime. Runs on the calling thread and blocks it: for worker threads.
+ * @throws MissingPackageError, InvalidModelError
+ */
+export async function openGraph(path: string, threads: number): Promise<Graph> {
+  const ort = await loadRuntime()
+  const { hash, batchDependent } = await inspect(path)
+  let session: InferenceSession
+  try {
+    session = await ort.InferenceSession.create(path, {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      // Spinning threads made a machine whose cores are shared 2 to 6 times slower.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+      logSeverityLevel: 4,
+    })
+  } catch (error) {
+    throw new InvalidModelError(path, `cannot be run by onnxruntime (${firstLine(error)})`, error)
+  }
+
+  const inputs = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : 'none']))
+  const form = inputs.has('offsets') ? 'flat' : 'padded'
+  const known = form === 'flat' ? ['input_ids', 'offsets'] : ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids']
+  const unknown = [...inputs.keys()].filter((name) => !known.includes(name))
+  if (!inputs.has('input_ids') || unknown.length > 0) {
+    await session.release()
+    throw new InvalidModelError(path, `is no text encoder: its inputs are ${[...inputs.keys()].join(', ')}, and only ${known.join(', ')} can be given`)
+  }
+  const { tokenOutput, sentenceOutput } = outputsOf(session)
+
+  return {
+    path,
+    hash,
+    form,
+    tokens: tokenOutput !== undefined,
+    sentence: sentenceOutput !== undefined,
+    batchDependent,
+    async run(sequences, output, padId) {
+      const name = (output === 'tokens' ? tokenOutput : sentenceOutput)!
+      const width = Math.max(...sequences.map(({ length }) => length))
+      const feeds: Record<string, Tensor> = {}
+      const feed = (input: string, shape: number[], values: Float64Array): void => {
+        const type = inputs.get(input)
+        if (type === undefined) return
+        if (type !== 'int64' && type !== 'int32') throw new InvalidModelError(path, `wants ${type} for ${input}, where whole numbers are known`)
+        feeds[input] = type === 'int64' ? new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape) : new ort.Tensor('int32', Int32Array.from(values), shape)
+      }
+      if (form === 'flat') {
+        let offset = 0
+        const offsets = Float64Array.from(sequences, ({ length }) => (offset += length) - length)
+        feed('input_ids', [offset], Float64Array.from(sequences.flatMap((ids) => [...ids])))
+        feed('offsets', [sequences.length], offsets)
+      } else {
+        const shape = [sequences.length, width]
+        const fill = (value: (ids: Uint32Array, position: number) => number): Float64Array => {
+          const values = new Float64Array(sequences.length * width)
+          sequences.forEach((ids, row) => {
+            for (let position = 0; position < width; position++) values[row * width + position] = value(ids, position)
+          })
+          return values
+        }
+        feed('input_ids', shape, fill((ids, position) => ids[position] ?? padId))
+        feed('attention_mask', shape, fill((ids, position) => (position < ids.length ? 1 : 0)))
+        feed('token_type_ids', shape, fill(() => 0))
+        feed('position_ids', shape, fill((_, position) => position))
+      }
+
+      let result: Tensor | undefined
+      try {
+        result = (await session.run(feeds, [name]))[name]
+      } catch (error) {
+        throw new InvalidModelError(path, `failed on ${sequences.length} texts of up to ${width} tokens (${firstLine(error)})`, error)
+      }
+      const dims = result?.dims ?? []
+      const expected = output === 'tokens' ? [sequences.length, width] : [sequences.length]
+      if (!result || dims.length !== expected.length + 1 || expected.some((side, i) => dims[i] !== side)) {
+        throw new InvalidModelError(path, `gives "${name}" in the shape ${JSON.stringify(dims)}, where ${expected.join(' × ')} vectors are needed`)
+      }
+      return { values: floats(result, path), width: output === 'tokens' ? width : 1, dimensions: dims.at(-1)! }
+    },
+    release: () => session.release(),
+  }
+}
+
+async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  try {
+    return await import('onnxruntime-node')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' || (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') {
+      // Its install script fetches CUDA files that a processor has no use for, and fails where it cannot.
+      throw new MissingPackageError('onnxruntime-node', 'Running an ONNX model', 'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node', error)
+    }
+    throw new UnsupportedError(`onnxruntime-node is installed but does not load here (${firstLine(error)}).`, 'It runs on glibc Linux, macOS on Apple silicon, and Windows. A static model needs no native code.')
+  }
+}
+
+/** Which outputs hold a vector per token and per text, by the names exporters give them, else by rank. */
+function outputsOf(session: InferenceSession): { tokenOutput: string | undefined; sentenceOutput: string | undefined } {
+  const outputs = session.outputMetadata.map((output) => ({ name: output.name, rank: output.isTensor ? output.shape.length : 0, float: output.isTensor && output.type.startsWith('float') }))
+  const named = (names: readonly string[], rank: number): string | undefined => names.find((name) => outputs.some((output) => output.name === name && output.float && (output.rank === rank || output.rank === 0)))
+  const only = (rank: number): string | undefined => (outputs.length === 1 && outputs[0]!.rank === rank && outputs[0]!.float ? outputs[0]!.name : undefined)
+  return {
+    tokenOutput: named(['last_hidden_state', 'token_embeddings', 'hidden_states', 'output'], 3) ?? only(3),
+    // Not `pooler_output`: BERT's head for another task, which no sentence encoder is trained on.
+    sentenceOutput: named(['sentence_embedding', 'sentence_embeddings', 'embeddings', 'text_embeds'], 2) ?? only(2),
+  }
+}
+
+async function inspect(path: string): Promise<{ hash: string; batchDependent: boolean }> {
+  const bytes = await readFile(path)
+  const hash = createHash('sha256').update(bytes)
+  const folder = dirname(path)
+  const siblings = (await readdir(folder)).filter((name) => name.startsWith(`${basename(path)}_data`) || name === `${basename(path)}.data`)
+  for (const name of siblings.sort()) {
+    for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Uint8Array)
+  }
+  return { hash: hash.digest('hex'), batchDependent: bytes.includes('DynamicQuantize') }
+}
+
+function floats(tensor: Tensor, path: string): Float32Array {
+  if (tensor.type === 'float32') return tensor.data as Float32Array
+  if (tensor.type === 'float16') return toFloat32({ dtype: 'F16', shape: tensor.dims, data: bytesOf(tensor.data as Uint16Array) }, path)
+  throw new InvalidModelError(path, `gives ${tensor.type} values where floating-point ones are needed`)
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split('\n')[0]!.slice(0, 300)
+}

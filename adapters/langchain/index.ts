@@ -1,0 +1,11 @@
+/** LangChain.js over Pilotfish. Needs the peer package: `npm install @langchain/core`. */
+export { PilotfishRetriever } from './retriever.ts'
+export type { PilotfishRetrieverInput } from './retriever.ts'
+export { PilotfishVectorStore } from './vector-store.ts'
+export type { PilotfishVectorStoreInput } from './vector-store.ts'
+export { langchainEncoder, langchainExpert } from './embeddings.ts'
+export type { LangchainEncoderOptions, LangchainExpertOptions } from './embeddings.ts'
+export { pilotfishTool } from './tool.ts'
+export type { PilotfishToolInput } from './tool.ts'
+export type { HitMetadata } from './documents.ts'
+export type { RouteEvent } from './route-event.ts'

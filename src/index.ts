@@ -5,6 +5,18 @@ export type {
 export type { Document, Filter, FilterCondition, FilterScalar, Metadata, MetadataValue, Selection } from './document.ts'
 export type { Vector } from './vector.ts'
 export type { EncodeOptions, Encoder, Truncation } from './encoder/encoder.ts'
+export { adaptedEncoder, lowRankAdapter } from './encoder/adapted.ts'
+export type { LowRankWeights, QueryAdapter } from './encoder/adapted.ts'
+export type { DownloadProgress, HubOptions } from './encoder/hub.ts'
+export { onnxEncoder } from './encoder/onnx.ts'
+export type { OnnxEncoderOptions } from './encoder/onnx.ts'
+export type { OnnxDType } from './encoder/onnx/file.ts'
+export type { Pooling } from './encoder/onnx/settings.ts'
+export type { Reading } from './encoder/reading.ts'
+export { loadStaticModel } from './encoder/static-model.ts'
+export type { StaticModel } from './encoder/static-model.ts'
+export { staticEncoder } from './encoder/static.ts'
+export type { StaticEncoderOptions, TableChanges } from './encoder/static.ts'
 export type { AdapterExpert, Expert, LexicalExpert, ModelExpert, RemoteExpert, TableExpert } from './expert/expert.ts'
 export type { ExpertEvidence, ExpertScore, Pilot, Route, Router, RouterQuery, SparseFeatures } from './routing/router.ts'
 export type {
@@ -13,7 +25,7 @@ export type {
 export type { FusedHit, Fusion } from './routing/fusion.ts'
 export {
   ClosedError, DimensionMismatchError, DownloadError, DuplicateExpertError, DuplicateIdError, EncoderFailedError, IndexCorruptError, IndexLockedError,
-  IndexMismatchError, IndexReadOnlyError, InvalidArgumentError, InvalidDataError, InvalidDocumentError, InvalidFilterError,
+  IndexMismatchError, IndexNotFoundError, IndexReadOnlyError, InvalidArgumentError, InvalidDataError, InvalidDocumentError, InvalidFilterError,
   InvalidModelError, InvalidPackError, InvalidVectorError, MissingPackageError, ModelNotFoundError, NoExpertsError, OfflineError,
   PilotfishError, StorageError, TrainingRefusedError, UnknownExpertError, UnsupportedError, WorkerFailedError,
 } from './errors.ts'

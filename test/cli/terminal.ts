@@ -1,0 +1,49 @@
+import { Writable } from 'node:stream'
+import type { OpenOptions } from '../../src/index.ts'
+import type { Environment, Interrupt } from '../../src/cli/environment.ts'
+import { runCli } from '../../src/cli/program.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import { toy } from '../engine-fixture.ts'
+
+/** A terminal in memory, and an index that outlives the commands: the toy engine over a memory store. */
+export function terminal() {
+  const store = memoryStore()
+  const opened: OpenOptions[] = []
+  const listeners = new Set<(signal: Interrupt) => void>()
+
+  return {
+    store,
+    /** What the commands opened the engine with. */
+    opened,
+    interrupt: (signal: Interrupt) => listeners.forEach((listener) => listener(signal)),
+    async execute(...argv: string[]) {
+      const [stdout, stderr] = [sink(), sink()]
+      const environment: Environment = {
+        stdout: stdout.stream,
+        stderr: stderr.stream,
+        variables: {},
+        async open(options) {
+          opened.push(options)
+          return (await toy(store)).engine
+        },
+        onInterrupt(callback) {
+          listeners.add(callback)
+          return () => void listeners.delete(callback)
+        },
+      }
+      const code = await runCli(argv, environment)
+      return { code, stdout: stdout.text(), stderr: stderr.text(), json: () => JSON.parse(stdout.text()) as Record<string, unknown> }
+    },
+  }
+}
+
+function sink() {
+  const chunks: string[] = []
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      chunks.push(chunk.toString())
+      done()
+    },
+  })
+  return { stream, text: () => chunks.join('') }
+}

@@ -1,3 +1,4 @@
+/** LlamaIndex.TS over Pilotfish. Needs the peer package: `npm install @llamaindex/core@0.6.22`, the version `llamaindex` pins. */
 import type { Retrieval } from 'pilotfish'
 
 export { PilotfishRetriever, type PilotfishRetrieverOptions } from './retriever.ts'

@@ -6,10 +6,11 @@ const reserved = ['_node', '_node_id', 'doc_id', 'document_id', 'ref_doc_id'] as
 
 /**
  * A node as Pilotfish stores it: its metadata stay filterable, everything else that `toNode` needs lies in `_node`,
- * which filters do not see. The string under `titleKey` becomes the title, unless the node keeps it from being embedded.
+ * which filters do not see. A string under `metadata.title` becomes the title, which weighs more than the text, unless
+ * the node keeps it from being embedded.
  * @throws UnsupportedError for images
  */
-export function toDocument(node: BaseNode, titleKey: string): Document {
+export function toDocument(node: BaseNode): Document {
   if (node.type === ObjectType.IMAGE || node.type === ObjectType.IMAGE_DOCUMENT) {
     throw new UnsupportedError(
       `The node ${JSON.stringify(node.id_)} is an image, but Pilotfish embeds text.`,
@@ -19,11 +20,11 @@ export function toDocument(node: BaseNode, titleKey: string): Document {
   const { id_, text, metadata, embedding: _embedding, hash: _hash, ...rest } = node.toJSON() as Record<string, unknown> & { metadata: Metadata }
   const source = node.sourceNode?.nodeId
   const own = Object.fromEntries(reserved.filter((key) => key in metadata).map((key) => [key, metadata[key]]))
-  const title = metadata[titleKey]
+  const title = metadata['title']
   return {
     id: id_ as string,
     text: typeof text === 'string' ? text : node.getContent(MetadataMode.NONE),
-    ...(typeof title === 'string' && !node.excludedEmbedMetadataKeys.includes(titleKey) && { title }),
+    ...(typeof title === 'string' && !node.excludedEmbedMetadataKeys.includes('title') && { title }),
     metadata: {
       ...(source !== undefined && { doc_id: source, document_id: source }),
       ...metadata,

@@ -3,7 +3,7 @@ import { BaseRetriever } from '@llamaindex/core/retriever'
 import type { NodeWithScore } from '@llamaindex/core/schema'
 import { extractText } from '@llamaindex/core/utils'
 import type { MetadataFilters } from '@llamaindex/core/vector-store'
-import type { Engine, Filter, Retrieval, RetrieveOptions } from 'pilotfish'
+import { type Engine, type Filter, InvalidArgumentError, type Retrieval, type RetrieveOptions } from 'pilotfish'
 import { toFilter } from './filter.ts'
 import { toNode } from './node.ts'
 import { announce } from './route-event.ts'
@@ -26,6 +26,7 @@ export class PilotfishRetriever extends BaseRetriever {
 
   constructor({ engine, topK = 4, filter, onRoute, ...options }: PilotfishRetrieverOptions) {
     super()
+    requireEngine(engine)
     const translated = toFilter(filter)
     this.#engine = engine
     this.#options = { ...options, topK, ...(translated && { filter: translated }) }
@@ -38,4 +39,9 @@ export class PilotfishRetriever extends BaseRetriever {
     announce(retrieval, this.#onRoute)
     return retrieval.hits.map(({ document, score }) => ({ node: toNode(document), score }))
   }
+}
+
+/** @throws InvalidArgumentError */
+export function requireEngine(engine: Engine): void {
+  if (typeof engine?.retrieve !== 'function') throw new InvalidArgumentError('engine', 'must be an open engine', 'Make one with `await openPilotfish()`.')
 }

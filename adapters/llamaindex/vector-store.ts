@@ -8,12 +8,11 @@ import {
 } from 'pilotfish'
 import { toFilter } from './filter.ts'
 import { toDocument, toNode } from './node.ts'
+import { requireEngine } from './retriever.ts'
 import { announce } from './route-event.ts'
 
 export interface PilotfishVectorStoreOptions {
   readonly engine: Engine
-  /** The metadata key whose string is the node's title: before the text when embedded, heavier in BM25. @default 'title' */
-  readonly titleKey?: string
   /** Called with every answer, before it is returned: which expert was asked, with what scores, how long it took. */
   readonly onRoute?: (retrieval: Retrieval) => void
   /** Called when nodes were added: how many were new, unchanged, or longer than an encoder reads. */
@@ -35,6 +34,7 @@ export class PilotfishVectorStore extends BaseVectorStore<Engine, PilotfishQuery
   constructor(options: PilotfishVectorStoreOptions) {
     // Without a model of its own the base class would ask for the global one and throw when there is none.
     super({ embedModel: new NoEmbedding() })
+    requireEngine(options?.engine)
     this.#options = options
   }
 
@@ -44,8 +44,8 @@ export class PilotfishVectorStore extends BaseVectorStore<Engine, PilotfishQuery
 
   /** Adds or replaces nodes by id; unchanged ones cost nothing. */
   override async add(nodes: BaseNode[]): Promise<string[]> {
-    const { engine, titleKey = 'title', onAdded, onProgress } = this.#options
-    const documents = nodes.map((node) => toDocument(node, titleKey))
+    const { engine, onAdded, onProgress } = this.#options
+    const documents = nodes.map(toDocument)
     const result = await engine.add(documents, onProgress && { onProgress })
     onAdded?.(result)
     return documents.map(({ id }) => id)
@@ -101,13 +101,15 @@ function inMode({ mode = VectorStoreQueryMode.DEFAULT, alpha, mmrThreshold }: Ve
   }
 }
 
-/** Leaves nodes as they are, so that the index's embedding step costs nothing. */
+/** Costs nothing where LlamaIndex insists on embedding. Its vectors are empty but not missing, or nodes and questions would be passed over. */
 class NoEmbedding extends BaseEmbedding {
   constructor() {
-    super(async (nodes) => nodes)
+    super(async (nodes) => {
+      for (const node of nodes) node.embedding = []
+      return nodes
+    })
   }
 
-  /** Empty but not missing: `VectorIndexRetriever` asks the store only when it holds a query embedding. */
   override async getTextEmbedding(): Promise<number[]> {
     return []
   }

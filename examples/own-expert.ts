@@ -29,9 +29,18 @@ const sailing: LexicalExpert = { kind: 'lexical', name: 'sailing', description: 
 
 await fish.experts.add(sailing, {
   queries: [
-    'how do I reef the main in strong wind', 'when should I make the sail smaller', 'boat heels too much in gusts', 'wind is getting stronger, what now',
-    'how to tie a bowline', 'which knot for the jib sheets', 'how to tack without losing speed', 'what does heading up mean',
-    'how do I heave to', 'sail trim when close hauled', 'how to gybe safely', 'furling the genoa in a squall',
+    'how do I reef the main in strong wind',
+    'when should I make the sail smaller',
+    'boat heels too much in gusts',
+    'wind is getting stronger, what now',
+    'how to tie a bowline',
+    'which knot for the jib sheets',
+    'how to tack without losing speed',
+    'what does heading up mean',
+    'how do I heave to',
+    'sail trim when close hauled',
+    'how to gybe safely',
+    'furling the genoa in a squall',
   ],
 })
 
@@ -43,6 +52,12 @@ console.log('hits:  ', hits.map(({ document }) => document.id).join(', '))
 const other = await fish.route('my child has a fever')
 console.log('fever: ', other.experts.map(({ name }) => name).join(' + '))
 await fish.experts.remove('sailing')
-console.log('left:  ', fish.experts.list().map(({ name }) => name).join(', '))
+console.log(
+  'left:  ',
+  fish.experts
+    .list()
+    .map(({ name }) => name)
+    .join(', '),
+)
 
 await fish.close()

@@ -21,7 +21,13 @@ const { hits, route } = await fish.retrieve('how much ibuprofen for a toddler?',
 
 console.log('asked: ', route.experts.map(({ name }) => name).join(' and '))
 console.log('answer:', hits[0]?.document.text)
-console.log('why:   ', route.scores.slice(0, 3).map(({ expert, score }) => `${expert} ${score.toFixed(2)}`).join(', '))
+console.log(
+  'why:   ',
+  route.scores
+    .slice(0, 3)
+    .map(({ expert, score }) => `${expert} ${score.toFixed(2)}`)
+    .join(', '),
+)
 
 // Waits for running work and lets go of files and threads. Without it the program ends too, but say it anyway.
 await fish.close()

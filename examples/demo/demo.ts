@@ -8,6 +8,7 @@
  * Nothing leaves this machine: the experts come with the package and the index lives in memory.
  */
 import { readFileSync } from 'node:fs'
+import type * as library from 'pilotfish'
 import type { Document, Engine, Retrieval } from 'pilotfish'
 import { screen, type Answer } from './screen.ts'
 
@@ -20,12 +21,18 @@ interface Question {
 }
 
 const here = (name: string): URL => new URL(name, import.meta.url)
-const documents = readFileSync(here('corpus.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Document)
+const documents = readFileSync(here('corpus.jsonl'), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as Document)
 const questions = JSON.parse(readFileSync(here('questions.json'), 'utf8')) as Question[]
 
 const words = process.argv.slice(2)
 const json = words.includes('--json')
-const own = words.filter((word) => word !== '--json').join(' ').trim()
+const own = words
+  .filter((word) => word !== '--json')
+  .join(' ')
+  .trim()
 const asked: readonly Question[] = own === '' ? questions : [{ question: own, domain: [], expected: [] }]
 
 try {
@@ -62,12 +69,13 @@ async function demo(): Promise<void> {
 }
 
 async function openEngine(): Promise<Engine> {
-  let pilotfish: typeof import('pilotfish')
+  let pilotfish: typeof library
   try {
     pilotfish = await import('pilotfish')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') throw new Error('the package is not built yet; run npm run build', { cause: error })
+    if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND')
+      throw new Error('the package is not built yet; run npm run build', { cause: error })
     throw error
   }
   return pilotfish.openPilotfish()

@@ -21,7 +21,11 @@ export function screen(output: Output | undefined) {
 
   return {
     title(documents: number, questions: number): void {
-      print('', `${bold('Pilotfish')}  ${documents} documents of six domains and some of none${questions > 0 ? `, ${questions} questions` : ''}`, '')
+      print(
+        '',
+        `${bold('Pilotfish')}  ${documents} documents of six domains and some of none${questions > 0 ? `, ${questions} questions` : ''}`,
+        '',
+      )
     },
 
     indexing(done: number, total: number): void {
@@ -65,7 +69,9 @@ export function screen(output: Output | undefined) {
       const row = (name: string, key: 'routed' | 'general') =>
         `  ${pad(name, 22)} ${cyan(bar(within(1, key) / answers.length))} ${String(within(1, key)).padStart(2)} first   ${String(within(shown, key)).padStart(2)} in the first ${shown}`
       const numbers = (sign: number) =>
-        answers.flatMap(({ expected, routed, general }, i) => (Math.sign(compare(expected, routed, general)) === sign ? [i + 1] : [])).join(', ') || 'none'
+        answers
+          .flatMap(({ expected, routed, general }, i) => (Math.sign(compare(expected, routed, general)) === sign ? [i + 1] : []))
+          .join(', ') || 'none'
       print('', dim('─'.repeat(80)), `${bold('Answers found')}, of ${answers.length} questions`, '')
       print(row('routed', 'routed'), row('general expert alone', 'general'), '')
       print(`  ${green('▲')} routing better on    ${numbers(1)}`, `  ${yellow('▼')} general better on    ${numbers(-1)}`, '')
@@ -120,7 +126,10 @@ function clip(text: string, width: number): string {
 }
 
 function columns(text: string): number {
-  return [...text].reduce((sum, char) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/.test(char) ? 2 : 1), 0)
+  return [...text].reduce(
+    (sum, char) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/.test(char) ? 2 : 1),
+    0,
+  )
 }
 
 function colours(output: Output | undefined) {

@@ -23,5 +23,6 @@ export function openEmpty(environment: Environment, pack: string | undefined): P
 /** A mistyped directory would otherwise become an empty index. */
 async function mustExist(directory: string): Promise<void> {
   const stats = await stat(directory).catch(() => undefined)
-  if (!stats?.isDirectory()) throw new UsageError(`There is no index at ${directory}. Make one with: pilotfish add PATH… --index ${directory}`)
+  if (!stats?.isDirectory())
+    throw new UsageError(`There is no index at ${directory}. Make one with: pilotfish add PATH… --index ${directory}`)
 }

@@ -25,7 +25,9 @@ export function wholeNumber(low: number, high = Number.MAX_SAFE_INTEGER): (text:
   return (text) => {
     const value = Number(text)
     if (/^\d+$/.test(text) && value >= low && value <= high) return value
-    throw new InvalidArgumentError(high === Number.MAX_SAFE_INTEGER ? `Give a whole number, ${low} or more.` : `Give a whole number from ${low} to ${high}.`)
+    throw new InvalidArgumentError(
+      high === Number.MAX_SAFE_INTEGER ? `Give a whole number, ${low} or more.` : `Give a whole number from ${low} to ${high}.`,
+    )
   }
 }
 
@@ -52,7 +54,10 @@ export function filterJson(text: string): Filter {
 
 /** Names joined by commas. */
 export function nameList(text: string): string[] {
-  const names = text.split(',').map((name) => name.trim()).filter((name) => name !== '')
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
   if (names.length > 0) return names
   throw new InvalidArgumentError('Give at least one name.')
 }

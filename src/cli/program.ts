@@ -32,7 +32,10 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
     .version(manifest.version, '-V, --version', 'show the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
-    .addHelpText('after', "\nExamples:\n  $ pilotfish add ./docs --index ./knowledge\n  $ pilotfish search 'how much ibuprofen for a toddler?' --index ./knowledge")
+    .addHelpText(
+      'after',
+      "\nExamples:\n  $ pilotfish add ./docs --index ./knowledge\n  $ pilotfish search 'how much ibuprofen for a toddler?' --index ./knowledge",
+    )
   for (const make of [addCommand, searchCommand, routeCommand, infoCommand, deleteCommand, expertsCommand, evalCommand]) {
     program.addCommand(make(environment, end))
   }

@@ -24,11 +24,20 @@ describe('the command line', () => {
 
     expect(code).toBe(0)
     expect(stdout).toContain(`Examples:\n  $ pilotfish ${name}`)
-    expect(stdout.split('\n').slice(0, stdout.split('\n').indexOf('Examples:')).filter((line) => line.length > 80)).toEqual([])
+    expect(
+      stdout
+        .split('\n')
+        .slice(0, stdout.split('\n').indexOf('Examples:'))
+        .filter((line) => line.length > 80),
+    ).toEqual([])
   })
 
   it('answers wrong usage with one line, a hint and exit code 2', async () => {
-    expect(await terminal().execute('serach')).toMatchObject({ code: 2, stdout: '', stderr: "pilotfish: unknown command 'serach'\n(Did you mean search?)\n" })
+    expect(await terminal().execute('serach')).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: "pilotfish: unknown command 'serach'\n(Did you mean search?)\n",
+    })
     expect((await terminal().execute('route', 'x', '--jason')).stderr).toMatch(/^pilotfish: unknown option '--jason'\n/)
     expect((await terminal().execute()).code).toBe(2)
   })
@@ -38,7 +47,13 @@ describe('the command line', () => {
     const failing = (...argv: string[]) => {
       const lines: string[] = []
       const stream = { write: (text: string) => lines.push(text) } as unknown as NodeJS.WritableStream
-      const environment = { stdout: stream, stderr: stream, variables: {}, open: () => Promise.reject(new IndexLockedError(index)), onInterrupt: () => () => {} }
+      const environment = {
+        stdout: stream,
+        stderr: stream,
+        variables: {},
+        open: () => Promise.reject(new IndexLockedError(index)),
+        onInterrupt: () => () => {},
+      }
       return runCli(argv, environment).then((code) => ({ code, text: lines.join('') }))
     }
 

@@ -7,7 +7,8 @@ import { toy } from '../engine-fixture.ts'
 
 /** A terminal in memory, and an index that outlives the commands: the toy engine over a memory store. */
 export function terminal() {
-  const store = memoryStore()
+  // Engines close their store; this one is the disk.
+  const store = { ...memoryStore(), close: async () => {} }
   const opened: OpenOptions[] = []
   const listeners = new Set<(signal: Interrupt) => void>()
 

@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest'
 import type { Document } from '../../src/document.ts'
 
 const read = (name: string): string => readFileSync(new URL(`../../examples/demo/${name}`, import.meta.url), 'utf8')
-const documents = read('corpus.jsonl').trim().split('\n').map((line) => JSON.parse(line) as Document)
+const documents = read('corpus.jsonl')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as Document)
 const questions = JSON.parse(read('questions.json')) as { question: string; domain: string[]; expected: string[] }[]
 const domains = ['medical', 'shell', 'code', 'tools', 'bank', 'assistant', 'other']
 
@@ -22,7 +25,11 @@ describe('the demo corpus', () => {
 
   it('uses the same words in several domains, so that routing matters', () => {
     for (const word of ['cold', 'kill', 'cell', 'shell', 'python', 'balance', 'branch', 'cat', 'timer', 'depression']) {
-      const where = new Set(documents.filter(({ title = '', text }) => new RegExp(`${word}`, 'i').test(`${title} ${text}`)).map(({ metadata }) => metadata?.domain))
+      const where = new Set(
+        documents
+          .filter(({ title = '', text }) => new RegExp(`${word}`, 'i').test(`${title} ${text}`))
+          .map(({ metadata }) => metadata?.domain),
+      )
       expect([word, where.size >= 2]).toEqual([word, true])
     }
   })
@@ -46,7 +53,8 @@ describe('the demo questions', () => {
 
   it('are not copied from the documents', () => {
     for (const { question } of questions) {
-      for (const { text, title = '' } of documents) expect(`${title} ${text}`.toLowerCase()).not.toContain(question.toLowerCase().replace(/\?$/, ''))
+      for (const { text, title = '' } of documents)
+        expect(`${title} ${text}`.toLowerCase()).not.toContain(question.toLowerCase().replace(/\?$/, ''))
     }
   })
 })

@@ -81,7 +81,10 @@ async function add(paths: readonly string[], options: AddCommandOptions, environ
     engine = await environment.open({
       directory: options.index,
       ...(options.pack !== undefined && { pack: options.pack }),
-      ...(options.reembed && { reembed: true, onProgress: ({ done, total }) => progress.update({ documents: done, share: done / (total || 1) }) }),
+      ...(options.reembed && {
+        reembed: true,
+        onProgress: ({ done, total }) => progress.update({ documents: done, share: done / (total || 1) }),
+      }),
       signal: stop.signal,
     })
     progress.stop()

@@ -17,7 +17,7 @@ interface DeleteOptions {
 export function deleteCommand(environment: Environment, end: (code: ExitCode) => void): Command {
   return command('delete', 'Delete documents by id or by their metadata.', [
     'pilotfish delete --index ./knowledge --ids guide/old.md faq-17',
-    "pilotfish delete --index ./knowledge --filter '{\"chunkOf\": \"guide/long.md\"}'   # all parts of a split document",
+    'pilotfish delete --index ./knowledge --filter \'{"chunkOf": "guide/long.md"}\'   # all parts of a split document',
     'pilotfish delete --index ./knowledge --all',
   ])
     .addOption(indexOption())

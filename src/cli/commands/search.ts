@@ -42,7 +42,13 @@ async function search(question: string, options: SearchOptions, environment: Env
   try {
     const { query, hits, route, timings, truncated } = await engine.retrieve(question, pick(retrieveOptions))
     if (json) {
-      const flat = hits.map(({ document, ...scores }) => ({ id: document.id, ...scores, title: document.title, text: document.text, metadata: document.metadata }))
+      const flat = hits.map(({ document, ...scores }) => ({
+        id: document.id,
+        ...scores,
+        title: document.title,
+        text: document.text,
+        metadata: document.metadata,
+      }))
       environment.stdout.write(`${JSON.stringify({ query, route, hits: flat, timings, truncated }, undefined, 2)}\n`)
       return 0
     }

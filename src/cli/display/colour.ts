@@ -17,6 +17,9 @@ export function palette(output: Output, variables: Environment['variables']): Pa
   const { NO_COLOR, FORCE_COLOR, TERM } = variables
   const forced = FORCE_COLOR !== undefined && FORCE_COLOR !== '0' && FORCE_COLOR !== 'false'
   const on = !NO_COLOR && (forced || (output.isTTY === true && TERM !== 'dumb' && FORCE_COLOR === undefined))
-  const paint = (open: number, close: number): Paint => (text) => (on && text !== '' ? `\x1b[${open}m${text}\x1b[${close}m` : text)
+  const paint =
+    (open: number, close: number): Paint =>
+    (text) =>
+      on && text !== '' ? `\x1b[${open}m${text}\x1b[${close}m` : text
   return { bold: paint(1, 22), dim: paint(2, 22), green: paint(32, 39), cyan: paint(36, 39), yellow: paint(33, 39), red: paint(31, 39) }
 }

@@ -21,7 +21,10 @@ export interface ProgressOptions {
 }
 
 /** A bar with rate and remaining time on a terminal; elsewhere a plain line every few seconds. */
-export function progressView(output: Output, { label, quiet = false, interval = 5000, now = () => performance.now() }: ProgressOptions): Progress {
+export function progressView(
+  output: Output,
+  { label, quiet = false, interval = 5000, now = () => performance.now() }: ProgressOptions,
+): Progress {
   const print = (line: string): void => void output.write(`${line}\n`)
   if (quiet) return { update() {}, log: print, stop() {} }
 
@@ -48,7 +51,8 @@ export function progressView(output: Output, { label, quiet = false, interval = 
     forceRedraw: true,
     linewrap: false,
     fps: 10,
-    format: (_options, _params, state: { documents: number; share: number }) => `${label} │${drawBar(state.share, 20)}│ ${describe(state, pace)}`,
+    format: (_options, _params, state: { documents: number; share: number }) =>
+      `${label} │${drawBar(state.share, 20)}│ ${describe(state, pace)}`,
   })
   view.start(1, 0, { documents: 0, share: 0 })
   return {

@@ -58,9 +58,10 @@ export function parseRecord(line: string): DocumentRecord | string {
   if (typeof text !== 'string') return text === undefined ? 'has no "text"' : 'has a "text" that is not a string'
   if (title !== undefined && title !== null && typeof title !== 'string') return 'has a "title" that is not a string'
   if (metadata !== undefined && metadata !== null && !isObject(metadata)) return 'has "metadata" that is not an object'
-  if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number') return 'has an "id" that is neither string nor number'
+  if (id !== undefined && id !== null && typeof id !== 'string' && typeof id !== 'number')
+    return 'has an "id" that is neither string nor number'
   const known = id === undefined || id === null ? undefined : String(id)
-  return { id: known, title: title ?? '', text, metadata: { ...others, ...(metadata ?? {}) } as Metadata }
+  return { id: known, title: title ?? '', text, metadata: { ...others, ...metadata } as Metadata }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -68,7 +68,8 @@ function frontMatter(source: string): { fields: Record<string, MetadataValue>; b
     const field = /^([^\s:#][^:]*):(?:[ \t]+([^\n]*)|[ \t]*)(?:\n([\s\S]*))?$/.exec(block)
     if (!field) continue
     const [, key, first = '', rest = ''] = field
-    fields[key!.trim()] = first.trim() === '' && rest.trim() !== '' ? blockValue(rest) : rest.trim() === '' ? value(first) : `${first}\n${rest}`
+    fields[key!.trim()] =
+      first.trim() === '' && rest.trim() !== '' ? blockValue(rest) : rest.trim() === '' ? value(first) : `${first}\n${rest}`
   }
   return { fields, body: source.slice(match[0].length) }
 }
@@ -86,7 +87,7 @@ function value(text: string): MetadataValue {
   const scalar = text.replace(/\s#.*$/, '').trim()
   if (/^\[.*\]$/.test(scalar)) {
     const inner = scalar.slice(1, -1).trim()
-    return inner === '' ? [] : (inner.match(/"[^"]*"|'[^']*'|[^,]+/g) ?? []).map(value)
+    return inner === '' ? [] : (inner.match(/\s*("[^"]*"|'[^']*'|[^,]+)/g) ?? []).map(value)
   }
   if (scalar === '' || scalar === '~' || scalar === 'null') return null
   if (scalar === 'true' || scalar === 'false') return scalar === 'true'

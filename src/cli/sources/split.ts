@@ -1,3 +1,4 @@
+import type * as textSplitters from '@langchain/textsplitters'
 import type { Document } from '../../document.ts'
 import { InvalidArgumentError, MissingPackageError } from '../../errors.ts'
 
@@ -13,9 +14,34 @@ export type Splitter = (document: Document, format: string) => Promise<Document[
 
 /** File extensions whose language `@langchain/textsplitters` knows where to cut. */
 const languages = {
-  md: 'markdown', markdown: 'markdown', mdx: 'markdown', rst: 'rst', html: 'html', htm: 'html', tex: 'latex', py: 'python', js: 'js',
-  mjs: 'js', cjs: 'js', jsx: 'js', ts: 'js', tsx: 'js', java: 'java', go: 'go', rs: 'rust', rb: 'ruby', php: 'php', scala: 'scala',
-  swift: 'swift', c: 'cpp', h: 'cpp', cc: 'cpp', cpp: 'cpp', hpp: 'cpp', proto: 'proto', sol: 'sol',
+  md: 'markdown',
+  markdown: 'markdown',
+  mdx: 'markdown',
+  rst: 'rst',
+  html: 'html',
+  htm: 'html',
+  tex: 'latex',
+  py: 'python',
+  js: 'js',
+  mjs: 'js',
+  cjs: 'js',
+  jsx: 'js',
+  ts: 'js',
+  tsx: 'js',
+  java: 'java',
+  go: 'go',
+  rs: 'rust',
+  rb: 'ruby',
+  php: 'php',
+  scala: 'scala',
+  swift: 'swift',
+  c: 'cpp',
+  h: 'cpp',
+  cc: 'cpp',
+  cpp: 'cpp',
+  hpp: 'cpp',
+  proto: 'proto',
+  sol: 'sol',
 } as const
 
 /**
@@ -46,7 +72,7 @@ export function textSplitter({ chunkSize = 1000, chunkOverlap = 100 }: SplitOpti
   }
 }
 
-async function load(): Promise<typeof import('@langchain/textsplitters')> {
+async function load(): Promise<typeof textSplitters> {
   try {
     return await import('@langchain/textsplitters')
   } catch (error) {

@@ -15,7 +15,8 @@ export async function removeStaleParts(engine: Engine, partsOf: ReadonlyMap<stri
     for (const { id, metadata } of found) {
       const whole = metadata?.chunkOf
       if (typeof whole !== 'string') removed += partsOf.get(id)! > 1 ? await engine.delete({ ids: [id] }) : 0
-      else removed += await engine.delete({ filter: { chunkOf: whole, chunk: { $gt: partsOf.get(whole) === 1 ? 0 : partsOf.get(whole)! } } })
+      else
+        removed += await engine.delete({ filter: { chunkOf: whole, chunk: { $gt: partsOf.get(whole) === 1 ? 0 : partsOf.get(whole)! } } })
     }
   }
   return removed

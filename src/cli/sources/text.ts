@@ -14,7 +14,8 @@ export async function* readTextFile(source: Source, report: Report): AsyncGenera
   if (content.problem !== undefined) return report({ file: path, reason: content.problem })
   if (content.text.trim() === '') return report({ file: path, reason: 'is empty', harmless: true })
 
-  const { title, text, metadata } = kind === 'markdown' ? parseMarkdown(content.text) : { title: undefined, text: content.text, metadata: {} }
+  const { title, text, metadata } =
+    kind === 'markdown' ? parseMarkdown(content.text) : { title: undefined, text: content.text, metadata: {} }
   yield {
     document: { id: name, text, ...(title && { title }), ...(Object.keys(metadata).length > 0 && { metadata }) },
     format: kind === 'markdown' ? 'md' : extname(path).slice(1).toLowerCase(),

@@ -48,8 +48,12 @@ describe('pilotfish search', () => {
     expect(await ids('--filter', '{"domain":"medical"}')).toEqual(expect.not.arrayContaining(['s1']))
     expect(await ids('--min-similarity', '0.5')).toEqual(['s1'])
     expect(await ids('--top-k', '0')).toEqual([])
-    expect((await shell.execute('search', 'tar', '--index', index, '--expert', 'medical', '--json')).json()).toMatchObject({ route: { decision: 'forced' } })
-    expect((await shell.execute('search', 'tar', '--index', index, '--lexical-weight', '1', '--json')).json()).toMatchObject({ route: { lexicalWeight: 1 } })
+    expect((await shell.execute('search', 'tar', '--index', index, '--expert', 'medical', '--json')).json()).toMatchObject({
+      route: { decision: 'forced' },
+    })
+    expect((await shell.execute('search', 'tar', '--index', index, '--lexical-weight', '1', '--json')).json()).toMatchObject({
+      route: { lexicalWeight: 1 },
+    })
   })
 
   it('says so when nothing is found', async () => {
@@ -59,7 +63,10 @@ describe('pilotfish search', () => {
   it('takes mistakes on the command line for what they are', async () => {
     const search = (...options: string[]) => shell.execute('search', 'x', '--index', index, ...options)
 
-    expect(await search('--expert', 'law')).toMatchObject({ code: 2, stderr: 'pilotfish: There is no expert named "law". Known experts: general, medical, shell.\n' })
+    expect(await search('--expert', 'law')).toMatchObject({
+      code: 2,
+      stderr: 'pilotfish: There is no expert named "law". Known experts: general, medical, shell.\n',
+    })
     expect((await search('--filter', 'domain=x')).stderr).toContain('Give JSON, quoted for the shell')
     expect((await search('--filter', '{"a":{"$near":1}}')).code).toBe(2)
     expect((await search('--top-k', '-1')).code).toBe(2)
@@ -86,7 +93,11 @@ describe('pilotfish route', () => {
   })
 
   it('prints the route as JSON', async () => {
-    expect((await shell.execute('route', 'kill a process', '--json')).json()).toMatchObject({ query: 'kill a process', experts: [{ name: 'shell' }], decision: 'expert' })
+    expect((await shell.execute('route', 'kill a process', '--json')).json()).toMatchObject({
+      query: 'kill a process',
+      experts: [{ name: 'shell' }],
+      decision: 'expert',
+    })
   })
 })
 
@@ -94,20 +105,27 @@ describe('pilotfish experts', () => {
   it('lists them with what they know', async () => {
     const { stdout } = await shell.execute('experts')
 
-    expect(stdout).toMatch(/general +model +\(asked when named, or when no expert fits\)\nmedical +adapter +Knows fever, dose, child\nshell/)
+    expect(stdout).toMatch(
+      /general +model +\(asked when named, or when no expert fits\)\nmedical +adapter +Knows fever, dose, child\nshell/,
+    )
   })
 })
 
 describe('pilotfish info', () => {
   it('counts documents and vectors', async () => {
-    expect((await shell.execute('info', '--index', index)).stdout).toMatch(/holds 5 documents\n  space .*\n  vectors   5 of 16 dimensions\n  experts   general, medical, shell\n/)
+    expect((await shell.execute('info', '--index', index)).stdout).toMatch(
+      /holds 5 documents\n  space .*\n  vectors   5 of 16 dimensions\n  experts   general, medical, shell\n/,
+    )
     expect((await shell.execute('info', '--index', index, '--json')).json()).toMatchObject({ documents: 5 })
   })
 })
 
 describe('pilotfish delete', () => {
   it('deletes by id and by filter', async () => {
-    expect(await shell.execute('delete', '--index', index, '--ids', 'm1', 'nope')).toMatchObject({ code: 0, stdout: '1 document deleted\n' })
+    expect(await shell.execute('delete', '--index', index, '--ids', 'm1', 'nope')).toMatchObject({
+      code: 0,
+      stdout: '1 document deleted\n',
+    })
     expect((await shell.execute('delete', '--index', index, '--filter', '{"domain":"shell"}', '--json')).json()).toEqual({ deleted: 2 })
   })
 

@@ -17,7 +17,9 @@ describe('progressView', () => {
     for (clock = 1000; clock <= 12_000; clock += 1000) progress.update({ documents: clock, share: clock / 20_000 })
     progress.stop()
 
-    expect(text()).toBe('Indexing: 25 % · 5,000 documents · 1,000 docs/s · 15 s left\nIndexing: 50 % · 10,000 documents · 1,000 docs/s · 10 s left\n')
+    expect(text()).toBe(
+      'Indexing: 25 % · 5,000 documents · 1,000 docs/s · 15 s left\nIndexing: 50 % · 10,000 documents · 1,000 docs/s · 10 s left\n',
+    )
   })
 
   it('draws a bar on a terminal and takes it away at the end', () => {

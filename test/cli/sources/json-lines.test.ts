@@ -8,7 +8,10 @@ async function read(content: string, source: Partial<Source> = {}) {
   const problems: Problem[] = []
   const items: SourceDocument[] = []
   const path = join(folder({ 'x.jsonl': content }), 'x.jsonl')
-  for await (const item of readJsonLines({ kind: 'json-lines', name: 'x.jsonl', bytes: 0, path, ...source }, (problem) => problems.push(problem))) items.push(item)
+  for await (const item of readJsonLines({ kind: 'json-lines', name: 'x.jsonl', bytes: 0, path, ...source }, (problem) =>
+    problems.push(problem),
+  ))
+    items.push(item)
   return { documents: items.map(({ document }) => document), items, problems: problems.map(({ line, reason }) => `${line} ${reason}`) }
 }
 
@@ -16,7 +19,10 @@ describe('readJsonLines', () => {
   it('reads id, title, text and metadata', async () => {
     const { documents } = await read('{"id":"a","title":"A","text":"one","metadata":{"year":2020}}\n{"text":"two"}\n')
 
-    expect(documents).toEqual([{ id: 'a', title: 'A', text: 'one', metadata: { year: 2020 } }, { id: 'x.jsonl:2', text: 'two' }])
+    expect(documents).toEqual([
+      { id: 'a', title: 'A', text: 'one', metadata: { year: 2020 } },
+      { id: 'x.jsonl:2', text: 'two' },
+    ])
   })
 
   it('reads BEIR fields and numeric ids, and keeps other fields as metadata', async () => {
@@ -33,11 +39,17 @@ describe('readJsonLines', () => {
   })
 
   it('reports each line it cannot use and reads the others', async () => {
-    const { documents, problems } = await read('{"id":"a","text":"t"}\n{broken\n[]\n{"id":"b"}\n{"id":"c","text":5}\n{"id":[],"text":""}\n{"id":"z","text":""}\n')
+    const { documents, problems } = await read(
+      '{"id":"a","text":"t"}\n{broken\n[]\n{"id":"b"}\n{"id":"c","text":5}\n{"id":[],"text":""}\n{"id":"z","text":""}\n',
+    )
 
     expect(documents.map(({ id }) => id)).toEqual(['a', 'z'])
     expect(problems).toEqual([
-      '2 is not JSON', '3 is not a JSON object', '4 has no "text"', '5 has a "text" that is not a string', '6 has an "id" that is neither string nor number',
+      '2 is not JSON',
+      '3 is not a JSON object',
+      '4 has no "text"',
+      '5 has a "text" that is not a string',
+      '6 has an "id" that is neither string nor number',
     ])
   })
 
@@ -46,6 +58,11 @@ describe('readJsonLines', () => {
   })
 
   it('takes null for a missing field', () => {
-    expect(parseRecord('{"id":null,"title":null,"text":"t","metadata":null}')).toEqual({ id: undefined, title: '', text: 't', metadata: {} })
+    expect(parseRecord('{"id":null,"title":null,"text":"t","metadata":null}')).toEqual({
+      id: undefined,
+      title: '',
+      text: 't',
+      metadata: {},
+    })
   })
 })

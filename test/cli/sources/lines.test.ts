@@ -13,7 +13,10 @@ describe('readLines', () => {
   it('numbers lines from 1 and leaves out blank ones', async () => {
     const found = await lines('one\n\n  \nfour\n')
 
-    expect(found.map(({ number, text }) => [number, text])).toEqual([[1, 'one'], [4, 'four']])
+    expect(found.map(({ number, text }) => [number, text])).toEqual([
+      [1, 'one'],
+      [4, 'four'],
+    ])
   })
 
   it('reads a last line without an end, Windows ends and a byte order mark', async () => {
@@ -45,7 +48,10 @@ describe('readLines', () => {
     const found = await lines(Buffer.concat([Buffer.from('ok\n'), Buffer.from([0xff, 0xfe, 10]), Buffer.from('far too long\nok\n')]), 8)
 
     expect(found.map(({ number, text, problem }) => [number, text ?? problem])).toEqual([
-      [1, 'ok'], [2, 'is not UTF-8 text'], [3, expect.stringContaining('is longer than')], [4, 'ok'],
+      [1, 'ok'],
+      [2, 'is not UTF-8 text'],
+      [3, expect.stringContaining('is longer than')],
+      [4, 'ok'],
     ])
   })
 

@@ -4,12 +4,17 @@ import { parseMarkdown } from '../../../src/cli/sources/markdown.ts'
 describe('parseMarkdown', () => {
   it('takes the title from the first heading and does not repeat it in the text', () => {
     expect(parseMarkdown('# Installing *Pilotfish*\n\nRun `npm i`.\n\n## Later\nx')).toEqual({
-      title: 'Installing Pilotfish', text: 'Run `npm i`.\n\n## Later\nx', metadata: {},
+      title: 'Installing Pilotfish',
+      text: 'Run `npm i`.\n\n## Later\nx',
+      metadata: {},
     })
   })
 
   it('leaves a heading further down where it is', () => {
-    expect(parseMarkdown('An introduction.\n\n## Setup ##\nx')).toMatchObject({ title: 'Setup', text: 'An introduction.\n\n## Setup ##\nx' })
+    expect(parseMarkdown('An introduction.\n\n## Setup ##\nx')).toMatchObject({
+      title: 'Setup',
+      text: 'An introduction.\n\n## Setup ##\nx',
+    })
   })
 
   it('understands underlined headings', () => {
@@ -29,7 +34,15 @@ describe('parseMarkdown', () => {
 
     expect(title).toBe('Deposits: the law')
     expect(text).toBe('# Heading\nBody')
-    expect(metadata).toEqual({ year: 2024, price: -1.5, draft: false, tags: ['rent', 'law, civil'], authors: ['Ada', 'Bo'], empty: null, version: '1.2.0' })
+    expect(metadata).toEqual({
+      year: 2024,
+      price: -1.5,
+      draft: false,
+      tags: ['rent', 'law, civil'],
+      authors: ['Ada', 'Bo'],
+      empty: null,
+      version: '1.2.0',
+    })
   })
 
   it('keeps front matter it does not understand as the text it is', () => {

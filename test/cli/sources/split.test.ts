@@ -11,7 +11,10 @@ describe('textSplitter', () => {
   })
 
   it('cuts a long one into parts that say where they come from', async () => {
-    const parts = await textSplitter({ chunkSize: 200, chunkOverlap: 0 })({ id: 'a', title: 'Sailing', text: paragraphs, metadata: { year: 1 } }, 'txt')
+    const parts = await textSplitter({ chunkSize: 200, chunkOverlap: 0 })(
+      { id: 'a', title: 'Sailing', text: paragraphs, metadata: { year: 1 } },
+      'txt',
+    )
 
     expect(parts.length).toBeGreaterThan(3)
     expect(parts[1]).toMatchObject({ id: 'a#2', title: 'Sailing', metadata: { year: 1, chunkOf: 'a', chunk: 2 } })
@@ -21,7 +24,12 @@ describe('textSplitter', () => {
   it('loses nothing', async () => {
     const parts = await textSplitter({ chunkSize: 200, chunkOverlap: 0 })({ id: 'a', text: paragraphs }, 'txt')
 
-    expect(parts.map(({ text }) => text).join(' ').replace(/\s+/g, ' ')).toBe(paragraphs.replace(/\s+/g, ' '))
+    expect(
+      parts
+        .map(({ text }) => text)
+        .join(' ')
+        .replace(/\s+/g, ' '),
+    ).toBe(paragraphs.replace(/\s+/g, ' '))
   })
 
   it('cuts Markdown at its headings', async () => {
@@ -39,6 +47,8 @@ describe('textSplitter', () => {
   })
 
   it('refuses an overlap that would never end', () => {
-    expect(() => textSplitter({ chunkSize: 100, chunkOverlap: 100 })).toThrow('--chunk-overlap is 100 but must be less than --chunk-size (100)')
+    expect(() => textSplitter({ chunkSize: 100, chunkOverlap: 100 })).toThrow(
+      '--chunk-overlap is 100 but must be less than --chunk-size (100)',
+    )
   })
 })

@@ -12,7 +12,8 @@ async function stream(files: Record<string, string | Uint8Array>, options: Parti
   const root = folder(files)
   prepare?.(root)
   const problems: string[] = []
-  const report = ({ file, line, reason, harmless }: Problem): void => void problems.push(`${file.slice(root.length + 1)}${line ? `:${line}` : ''} ${reason}${harmless ? ' (harmless)' : ''}`)
+  const report = ({ file, line, reason, harmless }: Problem): void =>
+    void problems.push(`${file.slice(root.length + 1)}${line ? `:${line}` : ''} ${reason}${harmless ? ' (harmless)' : ''}`)
   const result = documentStream(await listSources([root], { root, report }), { report, ...options })
   const documents: Document[] = []
   for await (const document of result.documents) documents.push(document)
@@ -21,7 +22,11 @@ async function stream(files: Record<string, string | Uint8Array>, options: Parti
 
 describe('documentStream', () => {
   it('reads files one after another and counts their bytes', async () => {
-    const { ids, counts } = await stream({ 'a.txt': 'alpha', 'b.jsonl': '{"id":"x","text":"1"}\n{"id":"y","text":"2"}\n', 'c.md': '# C\ntext' })
+    const { ids, counts } = await stream({
+      'a.txt': 'alpha',
+      'b.jsonl': '{"id":"x","text":"1"}\n{"id":"y","text":"2"}\n',
+      'c.md': '# C\ntext',
+    })
 
     expect(ids).toEqual(['a.txt', 'x', 'y', 'c.md'])
     expect(counts).toMatchObject({ read: 4, bytes: 5 + 44 + 8 })
@@ -29,11 +34,20 @@ describe('documentStream', () => {
 
   it('reports binary, UTF-16 and empty files and reads the rest', async () => {
     const { ids, problems } = await stream({
-      'a.bin': new Uint8Array([1, 0, 2]), 'b.txt': Buffer.from('\uFEFFhi', 'utf16le'), 'c.txt': Buffer.from([0x63, 0xe9]), 'd.txt': ' \n', 'e.txt': 'fine',
+      'a.bin': new Uint8Array([1, 0, 2]),
+      'b.txt': Buffer.from('\uFEFFhi', 'utf16le'),
+      'c.txt': Buffer.from([0x63, 0xe9]),
+      'd.txt': ' \n',
+      'e.txt': 'fine',
     })
 
     expect(ids).toEqual(['e.txt'])
-    expect(problems).toEqual(['a.bin is binary', 'b.txt is UTF-16 text; save it as UTF-8', 'c.txt is binary or not UTF-8 text', 'd.txt is empty (harmless)'])
+    expect(problems).toEqual([
+      'a.bin is binary',
+      'b.txt is UTF-16 text; save it as UTF-8',
+      'c.txt is binary or not UTF-8 text',
+      'd.txt is empty (harmless)',
+    ])
   })
 
   it.skipIf(process.getuid?.() === 0)('reports a file it may not read', async () => {
@@ -53,12 +67,20 @@ describe('documentStream', () => {
   it('reports ids and metadata that the engine would refuse', async () => {
     const deep = '{"a":'.repeat(70) + '1' + '}'.repeat(70)
     const { ids, problems } = await stream({
-      'a.jsonl': [`{"id":"","text":""}`, `{"id":"${'x'.repeat(1025)}","text":""}`, `{"id":"\\ud800","text":""}`, `{"id":"deep","text":"","metadata":${deep}}`, `{"id":"ok","text":""}`].join('\n'),
+      'a.jsonl': [
+        `{"id":"","text":""}`,
+        `{"id":"${'x'.repeat(1025)}","text":""}`,
+        `{"id":"\\ud800","text":""}`,
+        `{"id":"deep","text":"","metadata":${deep}}`,
+        `{"id":"ok","text":""}`,
+      ].join('\n'),
     })
 
     expect(ids).toEqual(['ok'])
     expect(problems).toEqual([
-      'a.jsonl:1 has an empty id', 'a.jsonl:2 has an id longer than 1024 characters', 'a.jsonl:3 has an id with a lone surrogate or NUL character',
+      'a.jsonl:1 has an empty id',
+      'a.jsonl:2 has an id longer than 1024 characters',
+      'a.jsonl:3 has an id with a lone surrogate or NUL character',
       'a.jsonl:4 has metadata nested deeper than 60 levels',
     ])
   })
@@ -73,7 +95,10 @@ describe('documentStream', () => {
 
     expect(usual.ids).toEqual(['a.txt#1', 'a.txt#2', 'a.txt#3', 'set/1'])
     expect(usual.counts).toMatchObject({ read: 2, split: 1, parts: 3 })
-    expect([...usual.partsOf]).toEqual([['a.txt', 3], ['set/1', 1]])
+    expect([...usual.partsOf]).toEqual([
+      ['a.txt', 3],
+      ['set/1', 1],
+    ])
     expect(all.ids.slice(3)).toEqual(['set/1#1', 'set/1#2', 'set/1#3'])
   })
 

@@ -45,8 +45,13 @@ describe('listSources', () => {
 
   it('takes the corpus of a BEIR directory and nothing beside it', async () => {
     const root = folder({
-      'sets/tiny/corpus.jsonl': '', 'sets/tiny/queries.jsonl': '', 'sets/tiny/qrels/test.tsv': '', 'sets/tiny/README.md': 'x',
-      'sets/judged/corpus.jsonl': '', 'sets/judged/qrels/test.tsv': '', 'sets/notes.md': 'x',
+      'sets/tiny/corpus.jsonl': '',
+      'sets/tiny/queries.jsonl': '',
+      'sets/tiny/qrels/test.tsv': '',
+      'sets/tiny/README.md': 'x',
+      'sets/judged/corpus.jsonl': '',
+      'sets/judged/qrels/test.tsv': '',
+      'sets/notes.md': 'x',
     })
 
     const { names } = await list([join(root, 'sets')], root)

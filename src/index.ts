@@ -30,3 +30,9 @@ export {
   PilotfishError, StorageError, TrainingRefusedError, UnknownExpertError, UnsupportedError, WorkerFailedError,
 } from './errors.ts'
 export type { ErrorCode } from './errors.ts'
+export { createEngine } from './engine/create.ts'
+export type { EngineParts } from './engine/create.ts'
+export { pilotRouter } from './routing/pilot-router.ts'
+export { textRouter } from './routing/text-router.ts'
+export { fusion } from './routing/fusion.ts'
+export { memoryStore } from './store/memory.ts'

@@ -35,7 +35,7 @@ describe('retrieve', () => {
   it('asks two experts a question that names two domains', async () => {
     const { engine } = await filled()
 
-    const { route, hits } = await engine.retrieve('ibuprofen dose tar archive', { topK: 4 })
+    const { route, hits } = await engine.retrieve('fever dose for a child in a tar archive file', { topK: 4 })
 
     expect(route.decision).toBe('fused')
     expect(route.experts.map(({ name }) => name).sort()).toEqual(['medical', 'shell'])

@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { InvalidModelError, MissingPackageError, UnsupportedError } from '../../errors.ts'
 import { bytesOf, toFloat32 } from '../../safetensors.ts'
+import { guardedly, type ExitFlags } from './exit-guard.ts'
 
 /** An ONNX graph that turns token ids into vectors, in one of the two forms encoders are exported in. */
 export interface Graph {
@@ -27,19 +28,21 @@ export interface Graph {
  * Opens a graph in onnxruntime. Runs on the calling thread and blocks it: for worker threads.
  * @throws MissingPackageError, InvalidModelError
  */
-export async function openGraph(path: string, threads: number): Promise<Graph> {
-  const ort = await loadRuntime()
+export async function openGraph(path: string, threads: number, flags: ExitFlags): Promise<Graph> {
+  const ort = await guardedly(flags, loadRuntime)
   const { hash, batchDependent } = await inspect(path)
   let session: InferenceSession
   try {
-    session = await ort.InferenceSession.create(path, {
-      executionProviders: ['cpu'],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      // Spinning threads made a machine whose cores are shared 2 to 6 times slower.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-      logSeverityLevel: 4,
-    })
+    session = await guardedly(flags, () =>
+      ort.InferenceSession.create(path, {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        // Spinning threads made a machine whose cores are shared 2 to 6 times slower.
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        logSeverityLevel: 4,
+      }),
+    )
   } catch (error) {
     throw new InvalidModelError(path, `cannot be run by onnxruntime (${firstLine(error)})`, error)
   }
@@ -93,7 +96,7 @@ export async function openGraph(path: string, threads: number): Promise<Graph> {
 
       let result: Tensor | undefined
       try {
-        result = (await session.run(feeds, [name]))[name]
+        result = (await guardedly(flags, () => session.run(feeds, [name])))[name]
       } catch (error) {
         throw new InvalidModelError(path, `failed on ${sequences.length} texts of up to ${width} tokens (${firstLine(error)})`, error)
       }
@@ -104,7 +107,7 @@ export async function openGraph(path: string, threads: number): Promise<Graph> {
       }
       return { values: floats(result, path), width: output === 'tokens' ? width : 1, dimensions: dims.at(-1)! }
     },
-    release: () => session.release(),
+    release: () => guardedly(flags, () => session.release()),
   }
 }
 

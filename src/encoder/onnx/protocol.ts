@@ -1,3 +1,4 @@
+import type { ExitFlags } from './exit-guard.ts'
 import type { Pooling } from './settings.ts'
 
 /** Loads a model into the worker, once. */
@@ -6,6 +7,7 @@ export interface LoadRequest {
   /** The .onnx file. */
   readonly path: string
   readonly threads: number
+  readonly flags: ExitFlags
 }
 
 /** Asks for a way to use it. What is missing is read from the model's files. */

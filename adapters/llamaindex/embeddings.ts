@@ -1,7 +1,14 @@
 import type { BaseEmbedding } from '@llamaindex/core/embeddings'
 import {
-  ClosedError, DimensionMismatchError, EncoderFailedError, type Encoder, InvalidArgumentError, InvalidVectorError, PilotfishError,
-  type RemoteExpert, type Vector,
+  ClosedError,
+  DimensionMismatchError,
+  EncoderFailedError,
+  type Encoder,
+  InvalidArgumentError,
+  InvalidVectorError,
+  PilotfishError,
+  type RemoteExpert,
+  type Vector,
 } from 'pilotfish'
 
 export interface LlamaindexEncoderOptions {
@@ -27,7 +34,8 @@ export async function llamaindexEncoder(embedding: BaseEmbedding, options: Llama
   const { id, kind, batchSize = embedding?.embedBatchSize ?? 10 } = options
   // Embeddings are callable, hence functions.
   if (typeof embedding?.getTextEmbedding !== 'function') throw new InvalidArgumentError('embedding', 'is not a LlamaIndex embedding')
-  if (typeof id !== 'string' || id === '') throw new InvalidArgumentError('id', 'must name the model', 'Vectors under one id are taken to be interchangeable.')
+  if (typeof id !== 'string' || id === '')
+    throw new InvalidArgumentError('id', 'must name the model', 'Vectors stored under one id must compare.')
   if (kind !== 'query' && kind !== 'document') throw new InvalidArgumentError('kind', 'must be "query" or "document"')
   if (!isCount(batchSize)) throw new InvalidArgumentError('batchSize', `is ${batchSize} but must be a whole number, 1 or more`)
   const embed = kind === 'query' ? queries(embedding) : documents(embedding)
@@ -41,10 +49,11 @@ export async function llamaindexEncoder(embedding: BaseEmbedding, options: Llama
     async encode(texts, { signal } = {}) {
       if (closed) throw new ClosedError(`The encoder "${id}"`)
       const vectors: Vector[] = texts.map(() => new Float32Array(dimensions))
-      const told = [...texts.keys()].filter((i) => texts[i]!.trim() !== '')
-      for (let start = 0; start < told.length; start += batchSize) {
-        const batch = told.slice(start, start + batchSize)
-        const numbers = await unlessAborted(() => ask(embed, batch.map((i) => texts[i]!), id), signal)
+      const audible = [...texts.keys()].filter((i) => texts[i]!.trim() !== '')
+      for (let start = 0; start < audible.length; start += batchSize) {
+        const batch = audible.slice(start, start + batchSize)
+        const said = batch.map((i) => texts[i]!)
+        const numbers = await unlessAborted(() => ask(embed, said, id), signal)
         batch.forEach((i, n) => void (vectors[i] = unitVector(numbers[n]!, dimensions, id)))
       }
       signal?.throwIfAborted()
@@ -117,11 +126,14 @@ function isCount(value: number): boolean {
 async function unlessAborted<T>(task: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return task()
   signal.throwIfAborted()
-  let stop: () => void
-  const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', (stop = () => reject(signal.reason as Error)), { once: true }))
+  let stop = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error)
+    signal.addEventListener('abort', stop, { once: true })
+  })
   try {
     return await Promise.race([task(), aborted])
   } finally {
-    signal.removeEventListener('abort', stop!)
+    signal.removeEventListener('abort', stop)
   }
 }

@@ -25,8 +25,11 @@ function isMetadataFilters(filters: MetadataFilters | Filter | undefined): filte
 function one(filter: MetadataFilter): Filter {
   const { key, operator = '==' } = filter
   if (typeof key !== 'string' || key === '') throw new InvalidArgumentError('filters', 'has a filter without a key')
-  const translate = operators[operator]
-  if (!translate) throw new UnsupportedError(`The filter operator ${JSON.stringify(operator)} is not known.`, `Operators are ${Object.keys(operators).join(' ')}.`)
+  const translate = Object.hasOwn(operators, operator) ? operators[operator] : undefined
+  if (!translate) {
+    const known = Object.keys(operators).join(' ')
+    throw new UnsupportedError(`The filter operator ${JSON.stringify(operator)} is not known.`, `Operators are ${known}.`)
+  }
   return { [key]: translate(filter) }
 }
 

@@ -4,6 +4,8 @@ import { type Document, type Metadata, UnsupportedError } from 'pilotfish'
 /** Metadata keys of ours. The last three are LlamaIndex's names for a node's source document, which its users filter on. */
 const reserved = ['_node', '_node_id', 'doc_id', 'document_id', 'ref_doc_id'] as const
 
+const textual: ReadonlySet<unknown> = new Set([ObjectType.TEXT, ObjectType.INDEX, ObjectType.DOCUMENT])
+
 /**
  * A node as Pilotfish stores it: its metadata stay filterable, everything else that `toNode` needs lies in `_node`,
  * which filters do not see. A string under `metadata.title` becomes the title, which weighs more than the text, unless
@@ -17,13 +19,14 @@ export function toDocument(node: BaseNode): Document {
       'Add a description of it as a TextNode, and keep images in a vector store of their own under ModalityType.IMAGE.',
     )
   }
-  const { id_, text, metadata, embedding: _embedding, hash: _hash, ...rest } = node.toJSON() as Record<string, unknown> & { metadata: Metadata }
+  const json = node.toJSON() as NodeJson & { metadata: Metadata }
+  const { id_, text, metadata, embedding: _embedding, hash: _hash, ...rest } = json
   const source = node.sourceNode?.nodeId
   const own = Object.fromEntries(reserved.filter((key) => key in metadata).map((key) => [key, metadata[key]]))
   const title = metadata['title']
   return {
-    id: id_ as string,
-    text: typeof text === 'string' ? text : node.getContent(MetadataMode.NONE),
+    id: id_,
+    text: text ?? node.getContent(MetadataMode.NONE),
     ...(typeof title === 'string' && !node.excludedEmbedMetadataKeys.includes('title') && { title }),
     metadata: {
       ...(source !== undefined && { doc_id: source, document_id: source }),
@@ -38,8 +41,8 @@ export function toDocument(node: BaseNode): Document {
 /** The node that `toDocument` was given; a `TextNode`, its title among the metadata, for a document that came in another way. */
 export function toNode(document: Document): BaseNode {
   const { id, text, title, metadata = {} } = document
-  const json = metadata['_node'] as NodeJson | undefined
-  if (typeof json !== 'object' || json === null || typeof json.type !== 'string') {
+  const json = metadata['_node'] as NodeJson | null | undefined
+  if (!json || !textual.has(json.type)) {
     return new TextNode({ id_: id, text, metadata: { ...(title && { title }), ...structuredClone(metadata) } })
   }
   const rest = Object.fromEntries(Object.entries(metadata).filter(([key]) => !(reserved as readonly string[]).includes(key)))
@@ -52,7 +55,11 @@ export function toNode(document: Document): BaseNode {
 }
 
 interface NodeJson {
+  readonly id_: string
   readonly type: ObjectType
+  readonly text?: string
+  readonly embedding?: unknown
+  readonly hash?: string
   readonly metadata?: Metadata
   readonly startCharIdx?: number
   readonly endCharIdx?: number

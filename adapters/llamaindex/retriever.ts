@@ -43,5 +43,6 @@ export class PilotfishRetriever extends BaseRetriever {
 
 /** @throws InvalidArgumentError */
 export function requireEngine(engine: Engine): void {
-  if (typeof engine?.retrieve !== 'function') throw new InvalidArgumentError('engine', 'must be an open engine', 'Make one with `await openPilotfish()`.')
+  if (typeof engine?.retrieve === 'function') return
+  throw new InvalidArgumentError('engine', 'must be an open engine', 'Make one with `await openPilotfish()`.')
 }

@@ -1,10 +1,20 @@
 import { BaseEmbedding } from '@llamaindex/core/embeddings'
 import type { BaseNode } from '@llamaindex/core/schema'
 import {
-  BaseVectorStore, type MetadataFilters, type VectorStoreQuery, VectorStoreQueryMode, type VectorStoreQueryResult,
+  BaseVectorStore,
+  type MetadataFilters,
+  type VectorStoreQuery,
+  VectorStoreQueryMode,
+  type VectorStoreQueryResult,
 } from '@llamaindex/core/vector-store'
 import {
-  type AddProgress, type AddResult, type Engine, type Filter, type Retrieval, type RetrieveOptions, UnsupportedError,
+  type AddProgress,
+  type AddResult,
+  type Engine,
+  type Filter,
+  type Retrieval,
+  type RetrieveOptions,
+  UnsupportedError,
 } from 'pilotfish'
 import { toFilter } from './filter.ts'
 import { toDocument, toNode } from './node.ts'
@@ -59,7 +69,8 @@ export class PilotfishVectorStore extends BaseVectorStore<Engine, PilotfishQuery
   /** Nodes best first, similarities in [0, 1]. Answers `queryStr`; a query by vector alone cannot be routed. */
   override async query(query: VectorStoreQuery<PilotfishQueryParams>): Promise<VectorStoreQueryResult> {
     const { queryStr, similarityTopK, filters, docIds } = query
-    if (queryStr === undefined) throw new UnsupportedError('Pilotfish cannot route a vector.', 'Give the question as queryStr, as VectorStoreIndex does.')
+    if (queryStr === undefined)
+      throw new UnsupportedError('Pilotfish cannot route a vector.', 'Give the question as queryStr, as VectorStoreIndex does.')
     const filter = scope(filters, docIds)
     const retrieval = await this.#options.engine.retrieve(queryStr, {
       ...inMode(query),
@@ -85,7 +96,11 @@ function scope(filters: MetadataFilters | undefined, docIds: string[] | undefine
 }
 
 /** LlamaIndex's query modes in Pilotfish's terms. @throws UnsupportedError */
-function inMode({ mode = VectorStoreQueryMode.DEFAULT, alpha, mmrThreshold }: VectorStoreQuery<PilotfishQueryParams>): PilotfishQueryParams {
+function inMode({
+  mode = VectorStoreQueryMode.DEFAULT,
+  alpha,
+  mmrThreshold,
+}: VectorStoreQuery<PilotfishQueryParams>): PilotfishQueryParams {
   switch (mode) {
     case VectorStoreQueryMode.DEFAULT:
       return {}

@@ -29,7 +29,13 @@ export function answerWith(engine: Engine, model?: ChatModel): Answer {
       )
       return
     }
-    const chat = new ContextChatEngine({ retriever, chatModel: llm, chatHistory: [...history], systemPrompt, nodePostprocessors: [idsForCitation] })
+    const chat = new ContextChatEngine({
+      retriever,
+      chatModel: llm,
+      chatHistory: [...history],
+      systemPrompt,
+      nodePostprocessors: [idsForCitation],
+    })
     const message = await standaloneQuestion(llm, asked)
     for await (const piece of await chat.chat({ message, stream: true, chatOptions: { signal } })) yield piece.delta
   }
@@ -44,7 +50,10 @@ async function standaloneQuestion(llm: ChatModelLLM, { question, history, signal
   if (history.length === 0) return question
   const { message } = await llm.chat({
     messages: [
-      { role: 'system', content: 'Rewrite the last question so that it can be understood without the conversation. Reply with the question only.' },
+      {
+        role: 'system',
+        content: 'Rewrite the last question so that it can be understood without the conversation. Reply with the question only.',
+      },
       ...history,
       { role: 'user', content: question },
     ],

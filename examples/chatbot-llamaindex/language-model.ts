@@ -1,5 +1,10 @@
 import {
-  BaseLLM, type ChatMessage, type ChatResponse, type ChatResponseChunk, type LLMChatParamsNonStreaming, type LLMChatParamsStreaming,
+  BaseLLM,
+  type ChatMessage,
+  type ChatResponse,
+  type ChatResponseChunk,
+  type LLMChatParamsNonStreaming,
+  type LLMChatParamsStreaming,
   type LLMMetadata,
 } from '@llamaindex/core/llms'
 import { extractText } from '@llamaindex/core/utils'
@@ -36,7 +41,10 @@ export class ChatModelLLM extends BaseLLM<StreamOptions> {
 
 /** `ContextChatEngine` puts its system message last; many models only read one that comes first. */
 function asMessages(messages: readonly ChatMessage[]): Message[] {
-  const plain = messages.map(({ role, content }): Message => ({ role: role === 'user' || role === 'assistant' ? role : 'system', content: extractText(content) }))
+  const plain = messages.map(({ role, content }): Message => ({
+    role: role === 'user' || role === 'assistant' ? role : 'system',
+    content: extractText(content),
+  }))
   return [...plain.filter(({ role }) => role === 'system'), ...plain.filter(({ role }) => role !== 'system')]
 }
 

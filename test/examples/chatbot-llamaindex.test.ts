@@ -57,7 +57,11 @@ describe('the LlamaIndex chatbot', () => {
 
     const [, rewriting, answering] = server.requests
     expect(server.requests).toHaveLength(3)
-    expect(rewriting!.messages.map(({ content }) => content).slice(1)).toEqual(['list process command', 'So it is.', 'and how do I end it?'])
+    expect(rewriting!.messages.map(({ content }) => content).slice(1)).toEqual([
+      'list process command',
+      'So it is.',
+      'and how do I end it?',
+    ])
     expect(answering!.messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user'])
     expect(answering!.messages[0]!.content).toContain('kill ends a process')
     expect(said.match(/So it is\./g)).toHaveLength(2)

@@ -8,10 +8,10 @@ const words = ['tar', 'fever', 'lease']
 /** Counts three words; hears a question's words twice as loud on the first dimension, so that its two sides differ. */
 class CountingEmbedding extends BaseEmbedding {
   readonly batches: string[][] = []
-  override embedBatchSize = 2
 
-  constructor() {
+  constructor(batchSize = 2) {
     super()
+    this.embedBatchSize = batchSize
   }
 
   override async getTextEmbedding(text: string): Promise<number[]> {
@@ -78,7 +78,12 @@ describe('llamaindexEncoder', () => {
 
     const vectors = await encoder.encode(['', ' \n', 'zebra', 'tar'])
 
-    expect(vectors.map((vector) => [...vector])).toEqual([[0, 0, 0], [0, 0, 0], [0, 0, 0], [1, 0, 0]])
+    expect(vectors.map((vector) => [...vector])).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+      [0, 0, 0],
+      [1, 0, 0],
+    ])
     expect(embedding.batches).toEqual([['zebra', 'tar']])
     expect(await encoder.encode([])).toEqual([])
   })
@@ -159,7 +164,9 @@ describe('llamaindexExpert', () => {
     await engine.add([...toyDocuments, { id: 'l1', text: 'The lease ends in May' }])
 
     const expert = await llamaindexExpert({ name: 'legal', embedding: new CountingEmbedding(), id: 'toy' })
-    await engine.experts.add(expert, { queries: ['end my lease early', 'is the lease binding', 'break a lease contract', 'lease deposit back'] })
+    await engine.experts.add(expert, {
+      queries: ['end my lease early', 'is the lease binding', 'break a lease contract', 'lease deposit back'],
+    })
 
     const { hits, route } = await engine.retrieve('can I break my lease', { topK: 1, expert: 'legal' })
     expect(route.scores[0]!.expert).toBe('legal')

@@ -4,7 +4,12 @@ import { extractText } from '@llamaindex/core/utils'
 /** A model that answers the same to everything and remembers what it was asked. */
 export class FakeLLM extends BaseLLM {
   readonly metadata: LLMMetadata = {
-    model: 'fake', temperature: 0, topP: 1, contextWindow: 16_000, tokenizer: undefined, structuredOutput: false,
+    model: 'fake',
+    temperature: 0,
+    topP: 1,
+    contextWindow: 16_000,
+    tokenizer: undefined,
+    structuredOutput: false,
   }
   readonly asked: ChatMessage[][] = []
   readonly #answer: string

@@ -15,7 +15,13 @@ const metadata: Record<string, Metadata> = {
 
 const nodes = Object.entries(metadata).map(
   ([id_, values]) =>
-    new TextNode({ id_, text: `fever ${id_}`, metadata: values, embedding: [1, 0], relationships: { SOURCE: { nodeId: `${id_}.md`, metadata: {} } } }),
+    new TextNode({
+      id_,
+      text: `fever ${id_}`,
+      metadata: values,
+      embedding: [1, 0],
+      relationships: { SOURCE: { nodeId: `${id_}.md`, metadata: {} } },
+    }),
 )
 
 const ours = new PilotfishVectorStore({ engine: await toyEngine() })
@@ -27,7 +33,14 @@ beforeAll(async () => {
 })
 
 async function selected(store: PilotfishVectorStore | SimpleVectorStore, filters: MetadataFilters, docIds?: string[]): Promise<string[]> {
-  const query = { queryStr: 'fever', queryEmbedding: [1, 0], similarityTopK: 10, mode: VectorStoreQueryMode.DEFAULT, filters, ...(docIds && { docIds }) }
+  const query = {
+    queryStr: 'fever',
+    queryEmbedding: [1, 0],
+    similarityTopK: 10,
+    mode: VectorStoreQueryMode.DEFAULT,
+    filters,
+    ...(docIds && { docIds }),
+  }
   return (await store.query(query)).ids.sort()
 }
 
@@ -111,7 +124,10 @@ describe('LlamaIndex filters', () => {
   })
 
   it('are refused with an operator or a condition that is not known, naming those that are', async () => {
-    await expect(selected(ours, one('lang', 'like' as '==', 'en'))).rejects.toMatchObject({ code: 'UNSUPPORTED', message: expect.stringContaining('text_match') })
+    await expect(selected(ours, one('lang', 'like' as '==', 'en'))).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('text_match'),
+    })
     await expect(selected(ours, { filters: [], condition: 'not' as 'and' })).rejects.toMatchObject({ code: 'UNSUPPORTED' })
   })
 })

@@ -36,7 +36,8 @@ describe('PilotfishRetriever', () => {
   })
 
   it('finds four nodes unless told otherwise, none for 0 and all there are for more', async () => {
-    const found = async (topK?: number) => (await new PilotfishRetriever({ engine, ...(topK !== undefined && { topK }) }).retrieve('fever')).length
+    const found = async (topK?: number) =>
+      (await new PilotfishRetriever({ engine, ...(topK !== undefined && { topK }) }).retrieve('fever')).length
 
     expect(await Promise.all([found(), found(0), found(100)])).toEqual([4, 0, 5])
   })
@@ -76,7 +77,9 @@ describe('PilotfishRetriever', () => {
   })
 
   it('answers a question without any text with nothing it could be sure of, not with an error', async () => {
-    const nodes = await new PilotfishRetriever({ engine }).retrieve({ query: [{ type: 'image_url', image_url: { url: 'file:///screen.png' } }] })
+    const nodes = await new PilotfishRetriever({ engine }).retrieve({
+      query: [{ type: 'image_url', image_url: { url: 'file:///screen.png' } }],
+    })
 
     expect(nodes.every(({ score }) => Number.isFinite(score))).toBe(true)
   })
@@ -123,7 +126,9 @@ describe('PilotfishRetriever', () => {
     const llm = new FakeLLM('By weight.')
     const retriever = new PilotfishRetriever({ engine })
     const best = (await retriever.retrieve('ibuprofen dose for a child'))[0]!.score!
-    const queryEngine = new RetrieverQueryEngine(retriever, getResponseSynthesizer('compact', { llm }), [new SimilarityPostprocessor({ similarityCutoff: best })])
+    const queryEngine = new RetrieverQueryEngine(retriever, getResponseSynthesizer('compact', { llm }), [
+      new SimilarityPostprocessor({ similarityCutoff: best }),
+    ])
 
     const whole = await queryEngine.query({ query: 'ibuprofen dose for a child' })
     let streamed = ''

@@ -28,10 +28,14 @@ function indexed(docs: Document[]): Promise<VectorStoreIndex> {
 type Query = VectorStoreQuery<PilotfishQueryParams>
 
 const question = (queryStr: string, more: Partial<Query> = {}): Query => ({
-  queryStr, similarityTopK: 5, mode: VectorStoreQueryMode.DEFAULT, ...more,
+  queryStr,
+  similarityTopK: 5,
+  mode: VectorStoreQueryMode.DEFAULT,
+  ...more,
 })
 
-const sources = (nodes: readonly { readonly node: { readonly sourceNode?: { readonly nodeId: string } | undefined } }[]) => nodes.map(({ node }) => node.sourceNode?.nodeId)
+const sources = (nodes: readonly { readonly node: { readonly sourceNode?: { readonly nodeId: string } | undefined } }[]) =>
+  nodes.map(({ node }) => node.sourceNode?.nodeId)
 
 describe('PilotfishVectorStore', () => {
   it('needs no embedding model, global or other, and gives out its engine', () => {
@@ -45,13 +49,23 @@ describe('PilotfishVectorStore', () => {
   it('gives back every node as it was, whatever its kind', async () => {
     const nodes = [
       new TextNode({
-        id_: 'text', text: ' fever\n', metadata: { title: 'Fever', nested: { a: [1, { b: null }] }, doc_id: 'mine', _node: 'mine too' },
+        id_: 'text',
+        text: ' fever\n',
+        metadata: { title: 'Fever', nested: { a: [1, { b: null }] }, doc_id: 'mine', _node: 'mine too' },
         relationships: {
           [NodeRelationship.SOURCE]: { nodeId: 'a.md', metadata: { x: 1 }, hash: 'h' },
           [NodeRelationship.NEXT]: { nodeId: 'index', metadata: {} },
-          [NodeRelationship.CHILD]: [{ nodeId: 'c1', metadata: {} }, { nodeId: 'c2', metadata: {} }],
+          [NodeRelationship.CHILD]: [
+            { nodeId: 'c1', metadata: {} },
+            { nodeId: 'c2', metadata: {} },
+          ],
         },
-        startCharIdx: 0, endCharIdx: 7, excludedLlmMetadataKeys: ['nested'], excludedEmbedMetadataKeys: ['title'], metadataSeparator: ' | ', textTemplate: 't',
+        startCharIdx: 0,
+        endCharIdx: 7,
+        excludedLlmMetadataKeys: ['nested'],
+        excludedEmbedMetadataKeys: ['title'],
+        metadataSeparator: ' | ',
+        textTemplate: 't',
       }),
       new IndexNode({ id_: 'index', text: 'dose', indexId: 'elsewhere' }),
       new Document({ id_: 'document', text: 'tar', metadata: { year: 2020 } }),
@@ -100,6 +114,14 @@ describe('PilotfishVectorStore', () => {
     expect(node!.toJSON()).toMatchObject({ type: ObjectType.TEXT, id_: 'own', text: 'cough', metadata: { title: 'Cold', year: 1 } })
   })
 
+  it('takes a document whose metadata only look like a node for what it is', async () => {
+    await engine.add([{ id: 'own', text: 'cough', metadata: { _node: { type: 'mine' }, doc_id: 'x' } }])
+
+    const [node] = (await store.query(question('cough'))).nodes!
+
+    expect(node!.metadata).toEqual({ _node: { type: 'mine' }, doc_id: 'x' })
+  })
+
   it('replaces a node added again under its id, skips an unchanged one, and says so', async () => {
     const results: AddResult[] = []
     store = new PilotfishVectorStore({ engine, onAdded: (result) => results.push(result) })
@@ -114,12 +136,14 @@ describe('PilotfishVectorStore', () => {
 
   it('refuses images by name', async () => {
     await expect(store.add([new ImageNode({ id_: 'cat.png', image: 'file:///cat.png' })])).rejects.toMatchObject({
-      code: 'UNSUPPORTED', message: expect.stringContaining('cat.png'),
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('cat.png'),
     })
   })
 
   it('deletes all nodes of a source document and no other; an unknown one is fine', async () => {
-    const from = (id_: string, nodeId: string) => new TextNode({ id_, text: 'fever', relationships: { [NodeRelationship.SOURCE]: { nodeId, metadata: {} } } })
+    const from = (id_: string, nodeId: string) =>
+      new TextNode({ id_, text: 'fever', relationships: { [NodeRelationship.SOURCE]: { nodeId, metadata: {} } } })
     await store.add([from('a1', 'a'), from('a2', 'a'), from('b1', 'b'), new TextNode({ id_: 'a', text: 'fever' })])
 
     await store.delete('a')
@@ -142,7 +166,9 @@ describe('PilotfishVectorStore', () => {
   })
 
   it('refuses a vector without a question', async () => {
-    await expect(store.query({ queryEmbedding: [1], similarityTopK: 1, mode: VectorStoreQueryMode.DEFAULT })).rejects.toMatchObject({ code: 'UNSUPPORTED' })
+    await expect(store.query({ queryEmbedding: [1], similarityTopK: 1, mode: VectorStoreQueryMode.DEFAULT })).rejects.toMatchObject({
+      code: 'UNSUPPORTED',
+    })
   })
 
   it('takes the modes that mean something here', async () => {
@@ -163,11 +189,15 @@ describe('PilotfishVectorStore', () => {
     )
   })
 
-  it.each(['svm', 'linear_regression', 'logistic_regression', 'semantic_hybrid'])('refuses the mode %s, naming those there are', async (mode) => {
-    await expect(store.query(question('fever', { mode: mode as VectorStoreQueryMode }))).rejects.toMatchObject({
-      code: 'UNSUPPORTED', message: expect.stringMatching(new RegExp(`${mode}.*default, sparse, hybrid`)),
-    })
-  })
+  it.each(['svm', 'linear_regression', 'logistic_regression', 'semantic_hybrid'])(
+    'refuses the mode %s, naming those there are',
+    async (mode) => {
+      await expect(store.query(question('fever', { mode: mode as VectorStoreQueryMode }))).rejects.toMatchObject({
+        code: 'UNSUPPORTED',
+        message: expect.stringMatching(new RegExp(`${mode}.*default, sparse, hybrid`)),
+      })
+    },
+  )
 
   it('asks the expert that customParams name', async () => {
     await engine.add(toyDocuments)
@@ -207,7 +237,10 @@ describe('a VectorStoreIndex over Pilotfish', () => {
     const preFilters = { filters: [{ key: 'year', value: 2020, operator: '<=' as const }] }
 
     const queryEngine = index.asQueryEngine({
-      similarityTopK: 5, preFilters, customParams: { expert: 'medical' }, responseSynthesizer: getResponseSynthesizer('compact', { llm }),
+      similarityTopK: 5,
+      preFilters,
+      customParams: { expert: 'medical' },
+      responseSynthesizer: getResponseSynthesizer('compact', { llm }),
     })
     const answer = await queryEngine.query({ query: 'kill a process' })
     const chat = index.asChatEngine({ similarityTopK: 1, preFilters, chatModel: llm })
@@ -220,7 +253,10 @@ describe('a VectorStoreIndex over Pilotfish', () => {
   })
 
   it('deletes a document with all its nodes', async () => {
-    const index = await indexed([new Document({ id_: 'long', text: 'The dose for a fever. '.repeat(400) }), new Document({ id_: 'short', text: 'fever' })])
+    const index = await indexed([
+      new Document({ id_: 'long', text: 'The dose for a fever. '.repeat(400) }),
+      new Document({ id_: 'short', text: 'fever' }),
+    ])
     expect((await engine.info()).documents).toBeGreaterThan(2)
 
     await index.deleteRefDoc('long')
@@ -231,7 +267,10 @@ describe('a VectorStoreIndex over Pilotfish', () => {
 
   it('replaces a document that changed and leaves the others alone', async () => {
     const storageContext = await storageContextFromDefaults({ vectorStore: store })
-    const build = (docs: Document[]) => Settings.withEmbedModel(store.embedModel, () => VectorStoreIndex.fromDocuments(docs, { storageContext, docStoreStrategy: DocStoreStrategy.UPSERTS }))
+    const build = (docs: Document[]) =>
+      Settings.withEmbedModel(store.embedModel, () =>
+        VectorStoreIndex.fromDocuments(docs, { storageContext, docStoreStrategy: DocStoreStrategy.UPSERTS }),
+      )
     await build(documents())
     parts.base.texts.length = 0
 
@@ -241,7 +280,9 @@ describe('a VectorStoreIndex over Pilotfish', () => {
 
     expect(parts.base.texts).toEqual(['Call the doctor'])
     expect((await engine.info()).documents).toBe(toyDocuments.length)
-    expect((await new PilotfishRetriever({ engine, topK: 1, filter: { ref_doc_id: 'm1' } }).retrieve('doctor'))[0]!.node.toJSON()).toMatchObject({ text: 'Call the doctor' })
+    expect(
+      (await new PilotfishRetriever({ engine, topK: 1, filter: { ref_doc_id: 'm1' } }).retrieve('doctor'))[0]!.node.toJSON(),
+    ).toMatchObject({ text: 'Call the doctor' })
   })
 
   it('is filled by an IngestionPipeline', async () => {

@@ -12,7 +12,7 @@ import { IndexMismatchError, InvalidArgumentError, InvalidPackError } from './er
 import { isDense, type Expert } from './expert/expert.ts'
 import { adapterWeights, openPack, tableWeights, type Pack, type PackExpert } from './expert/pack.ts'
 import { readCalibration } from './routing/calibration.ts'
-import { fusion } from './routing/fusion.ts'
+import { fusion } from './routing/convex-fusion.ts'
 import type { Router } from './routing/router.ts'
 import { loadRouter } from './routing/saved-router.ts'
 import { textRouter } from './routing/text-router.ts'

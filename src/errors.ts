@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'OFFLINE'
   | 'INVALID_PACK'
   | 'INVALID_DATA'
+  | 'INDEX_NOT_FOUND'
   | 'INDEX_MISMATCH'
   | 'INDEX_CORRUPT'
   | 'INDEX_LOCKED'
@@ -222,6 +223,16 @@ export class IndexMismatchError extends PilotfishError {
   }
 }
 
+/** An index that was to be opened for reading is not there. */
+export class IndexNotFoundError extends PilotfishError {
+  readonly path: string
+
+  constructor(path: string) {
+    super('INDEX_NOT_FOUND', `There is no index at ${path}, and \`readOnly: true\` forbids making one. Check the path, or add documents to it first.`)
+    this.path = path
+  }
+}
+
 /** Stored data that cannot be read. Derived files are rebuilt silently; this is about the documents themselves. */
 export class IndexCorruptError extends PilotfishError {
   readonly path: string
@@ -336,7 +347,7 @@ export function describeError(error: unknown): ErrorMessage {
 const classes: Record<string, { prototype: object }> = {
   InvalidArgumentError, InvalidDocumentError, DuplicateIdError, DimensionMismatchError, InvalidVectorError, UnknownExpertError,
   DuplicateExpertError, NoExpertsError, MissingPackageError, ModelNotFoundError, InvalidModelError, DownloadError, OfflineError,
-  InvalidPackError, InvalidDataError, IndexMismatchError, IndexCorruptError, IndexLockedError, IndexReadOnlyError, StorageError, InvalidFilterError,
+  InvalidPackError, InvalidDataError, IndexNotFoundError, IndexMismatchError, IndexCorruptError, IndexLockedError, IndexReadOnlyError, StorageError, InvalidFilterError,
   UnsupportedError, ClosedError, WorkerFailedError, EncoderFailedError, TrainingRefusedError,
 }
 

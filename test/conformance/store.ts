@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Document, Filter, Metadata } from '../../src/document.ts'
 import type { LexicalOptions, Store, StoreEntry, StoreQuery } from '../../src/store/store.ts'
 import { normalize, type Vector } from '../../src/vector.ts'
@@ -11,12 +11,16 @@ export type OpenStore = (options?: { lexical?: LexicalOptions }) => Store | Prom
 export function describeStore(name: string, open: OpenStore): void {
   describe(name, () => {
     let store: Store
-    beforeEach(async () => {
-      store = await open()
-    })
-    afterEach(() => store.close())
+    const freshStore = (): void => {
+      beforeEach(async () => {
+        store = await open()
+      })
+      afterEach(() => store.close())
+    }
 
     describe('documents', () => {
+      freshStore()
+
       it('returns what was stored, in the order asked, and undefined for what is not there', async () => {
         const document = { id: 'a', title: 'Fever', text: 'Dose by weight.', metadata: { year: 2024, tags: ['x', 1, null], deep: { y: [true] } } }
         await store.upsert([{ document, hash: 'h1', vectors: { base: north } }, entry('b', east)])
@@ -97,6 +101,8 @@ export function describeStore(name: string, open: OpenStore): void {
     })
 
     describe('replacing', () => {
+      freshStore()
+
       it('replaces a document added again under the same id', async () => {
         await store.upsert([entry('a', north)])
         await store.upsert([{ document: { id: 'a', text: 'new words' }, hash: 'h2', vectors: { base: east } }])
@@ -137,6 +143,8 @@ export function describeStore(name: string, open: OpenStore): void {
     })
 
     describe('deleting', () => {
+      freshStore()
+
       it('deletes by id, ignores unknown and repeated ids, and counts', async () => {
         await store.upsert([entry('a', north), entry('b', east), entry('c', north)])
 
@@ -182,6 +190,8 @@ export function describeStore(name: string, open: OpenStore): void {
     })
 
     describe('dense search', () => {
+      freshStore()
+
       it('orders by cosine, best first, ties by id', async () => {
         await store.upsert([entry('c', north), entry('b', northEast), entry('a', north), entry('d', east), entry('e', south)])
 
@@ -247,6 +257,8 @@ export function describeStore(name: string, open: OpenStore): void {
     })
 
     describe('lexical search', () => {
+      freshStore()
+
       const texts = (documents: Record<string, string>): StoreEntry[] =>
         Object.entries(documents).map(([id, text]) => ({ document: { id, text }, hash: id, vectors: {} }))
 
@@ -353,6 +365,7 @@ export function describeStore(name: string, open: OpenStore): void {
     })
 
     describe('filters', () => {
+      // Nothing here changes what is stored, so one store serves all.
       const library: Record<string, Metadata | undefined> = {
         none: undefined,
         book: { lang: 'en', year: 2020, tags: ['law', 'tax'], open: true, note: '' },
@@ -362,7 +375,11 @@ export function describeStore(name: string, open: OpenStore): void {
         long: { lang: 'x'.repeat(5000) + 'needle', year: [1, 30], tags: 'law' },
       }
       const everything = Object.keys(library).sort()
-      beforeEach(() => store.upsert(Object.entries(library).map(([id, metadata]) => entry(id, north, metadata))))
+      beforeAll(async () => {
+        store = await open()
+        await store.upsert(Object.entries(library).map(([id, metadata]) => entry(id, north, metadata)))
+      })
+      afterAll(() => store.close())
 
       const table: [string, Filter, string[]][] = [
         ['nothing asked', {}, everything],
@@ -470,6 +487,8 @@ export function describeStore(name: string, open: OpenStore): void {
     })
 
     describe('scanning', () => {
+      freshStore()
+
       it('pages through everything in a stable order', async () => {
         const ids = ['b', 'a', 'c', 'é', 'Z', '𝄞', '\uffee']
         await store.upsert(ids.map((id) => entry(id, north)))
@@ -509,6 +528,13 @@ export function describeStore(name: string, open: OpenStore): void {
     })
 
     describe('bad input', () => {
+      // Nothing here is stored, so one store serves all.
+      beforeAll(async () => {
+        store = await open()
+        await store.upsert([entry('old', north)])
+      })
+      afterAll(() => store.close())
+
       const good = entry('good', new Float32Array([1, 0]))
       const withText = (document: unknown): StoreEntry => ({ document: document as Document, hash: 'h', vectors: {} })
       const cyclic: { self?: unknown } = {}
@@ -539,8 +565,6 @@ export function describeStore(name: string, open: OpenStore): void {
       ]
 
       it.each(bad)('refuses %s and stores nothing of the batch', async (_, wrong, code) => {
-        await store.upsert([entry('old', north)])
-
         await expect(store.upsert([good, wrong])).rejects.toMatchObject({ code })
 
         expect(await idsWhere(store, {})).toEqual(['old'])
@@ -560,10 +584,12 @@ export function describeStore(name: string, open: OpenStore): void {
         ['neither vector nor text', query({}), 'INVALID_ARGUMENT'],
         ['a text that is not a string', query({ text: 7 as never }), 'INVALID_ARGUMENT'],
       ])('refuses a query with %s', async (_, wrong, code) => {
-        await store.upsert([entry('a', north)])
-
         await expect(store.search([wrong])).rejects.toMatchObject({ code })
       })
+    })
+
+    describe('refusing, cancelling and closing', () => {
+      freshStore()
 
       it('still works after refusing', async () => {
         await store.upsert([entry('a', north)])
@@ -572,9 +598,7 @@ export function describeStore(name: string, open: OpenStore): void {
 
         expect(await ask(store, { vectors: [base(east)] })).toHaveLength(2)
       })
-    })
 
-    describe('cancelling and closing', () => {
       it('does nothing once its signal is aborted', async () => {
         const signal = AbortSignal.abort(new Error('enough'))
 
@@ -615,48 +639,52 @@ export function describeStore(name: string, open: OpenStore): void {
       })
     })
 
-    it('stays right through hundreds of seeded additions, changes and deletions', async () => {
-      const random = seededRandom(7)
-      const vector = (): Vector => normalize(Float32Array.from({ length: 8 }, () => random() - 0.5))
-      const words = ['fox', 'hen', 'red', 'blue', 'sleep', 'run', 'cat', 'law', 'tax', 'sea']
-      const model = new Map<string, { entry: StoreEntry; vectors: Record<string, Vector> }>()
+    describe('a long life', () => {
+      freshStore()
 
-      for (let round = 0; round < 60; round++) {
-        const ids = new Set(Array.from({ length: 12 }, () => `d${Math.floor(random() * 80)}`))
-        if (round % 4 === 3) {
-          await store.delete({ ids: [...ids] })
-          for (const id of ids) model.delete(id)
-          continue
+      it('stays right through hundreds of seeded additions, changes and deletions', async () => {
+        const random = seededRandom(7)
+        const vector = (): Vector => normalize(Float32Array.from({ length: 8 }, () => random() - 0.5))
+        const words = ['fox', 'hen', 'red', 'blue', 'sleep', 'run', 'cat', 'law', 'tax', 'sea']
+        const model = new Map<string, { entry: StoreEntry; vectors: Record<string, Vector> }>()
+
+        for (let round = 0; round < 60; round++) {
+          const ids = new Set(Array.from({ length: 12 }, () => `d${Math.floor(random() * 80)}`))
+          if (round % 4 === 3) {
+            await store.delete({ ids: [...ids] })
+            for (const id of ids) model.delete(id)
+            continue
+          }
+          const entries = [...ids].map((id): StoreEntry => {
+            const text = Array.from({ length: 5 }, () => words[Math.floor(random() * words.length)]).join(' ')
+            const vectors = { ...(random() < 0.9 && { base: vector() }), ...(random() < 0.3 && { other: vector() }) }
+            const old = model.get(id)
+            return old && random() < 0.3 ? { ...old.entry, vectors } : { document: { id, text, metadata: { n: Math.floor(random() * 5) } }, hash: `${round}`, vectors }
+          })
+          await store.upsert(entries)
+          for (const next of entries) {
+            const old = model.get(next.document.id)
+            model.set(next.document.id, { entry: next, vectors: { ...(old?.entry.hash === next.hash && old.vectors), ...next.vectors } })
+          }
         }
-        const entries = [...ids].map((id): StoreEntry => {
-          const text = Array.from({ length: 5 }, () => words[Math.floor(random() * words.length)]).join(' ')
-          const vectors = { ...(random() < 0.9 && { base: vector() }), ...(random() < 0.3 && { other: vector() }) }
-          const old = model.get(id)
-          return old && random() < 0.3 ? { ...old.entry, vectors } : { document: { id, text, metadata: { n: Math.floor(random() * 5) } }, hash: `${round}`, vectors }
-        })
-        await store.upsert(entries)
-        for (const next of entries) {
-          const old = model.get(next.document.id)
-          model.set(next.document.id, { entry: next, vectors: { ...(old?.entry.hash === next.hash && old.vectors), ...next.vectors } })
-        }
-      }
 
-      const asked = vector()
-      const [dense] = await store.search([query({ vectors: [base(asked)], topK: 1000, filter: { n: { $lt: 3 } } })])
-      const expected = [...model.values()]
-        .filter(({ entry: { document }, vectors }) => vectors['base'] && (document.metadata!['n'] as number) < 3)
-        .map(({ entry: { document }, vectors }) => ({ id: document.id, similarity: vectors['base']!.reduce((sum, value, i) => sum + value * asked[i]!, 0) }))
-        .sort((a, b) => b.similarity - a.similarity)
-      expect(dense!.candidates.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
-      dense!.candidates.forEach(({ similarities }, i) => expect(similarities[0]).toBeCloseTo(expected[i]!.similarity, 5))
+        const asked = vector()
+        const [dense] = await store.search([query({ vectors: [base(asked)], topK: 1000, filter: { n: { $lt: 3 } } })])
+        const expected = [...model.values()]
+          .filter(({ entry: { document }, vectors }) => vectors['base'] && (document.metadata!['n'] as number) < 3)
+          .map(({ entry: { document }, vectors }) => ({ id: document.id, similarity: vectors['base']!.reduce((sum, value, i) => sum + value * asked[i]!, 0) }))
+          .sort((a, b) => b.similarity - a.similarity)
+        expect(dense!.candidates.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
+        dense!.candidates.forEach(({ similarities }, i) => expect(similarities[0]).toBeCloseTo(expected[i]!.similarity, 5))
 
-      const [lexical] = await store.search([query({ text: 'sleeping foxes', topK: 1000 })])
-      const fresh = await open()
-      await fresh.upsert([...model.values()].map(({ entry: next }) => ({ ...next, vectors: {} })))
-      const [rebuilt] = await fresh.search([query({ text: 'sleeping foxes', topK: 1000 })])
-      await fresh.close()
-      expect(lexical!.candidates.map(({ id }) => id)).toEqual(rebuilt!.candidates.map(({ id }) => id))
-      lexical!.candidates.forEach((candidate, i) => expect(candidate.lexical).toBeCloseTo(rebuilt!.candidates[i]!.lexical, 6))
+        const [lexical] = await store.search([query({ text: 'sleeping foxes', topK: 1000 })])
+        const fresh = await open()
+        await fresh.upsert([...model.values()].map(({ entry: next }) => ({ ...next, vectors: {} })))
+        const [rebuilt] = await fresh.search([query({ text: 'sleeping foxes', topK: 1000 })])
+        await fresh.close()
+        expect(lexical!.candidates.map(({ id }) => id)).toEqual(rebuilt!.candidates.map(({ id }) => id))
+        lexical!.candidates.forEach((candidate, i) => expect(candidate.lexical).toBeCloseTo(rebuilt!.candidates[i]!.lexical, 6))
+      })
     })
   })
 }

@@ -5,26 +5,24 @@ import type { Analyzer } from './lexical.ts'
 export const analyzerVersion = 1
 
 /**
- * English first, other scripts searchable: NFKC, lower case, Latin accents folded, `camelCase` and `snake_case` split,
- * stop words out, Snowball stems; scripts written without spaces become single characters and pairs of neighbours.
+ * English first, other scripts searchable: NFKC, lower case, accents folded, `camelCase` and `snake_case` split, stop
+ * words out, Snowball stems; scripts written without spaces become single characters and pairs of neighbours.
  */
 export function englishAnalyzer(): Analyzer {
-  const stem = cachedStemmer()
-
-  const addWord = (word: string, terms: string[]): void => {
-    let term = word.toLowerCase()
-    if (nonAscii.test(term)) term = foldLatin(term)
-    if (stopWords.has(term)) return
-    if (term.length > longest) term = term.slice(0, longest)
-    terms.push(stem(term))
-  }
+  // Words repeat by Zipf's law; starting over now and then keeps the cache small.
+  const cache = new Map<string, readonly string[]>()
 
   return (text) => {
     const terms: string[] = []
-    for (const [run] of text.normalize('NFKC').matchAll(runs)) {
-      if (unspaced.test(run)) addPairs(run, terms)
-      else if (innerBoundary.test(run)) for (const part of run.split(boundaries)) part && addWord(part, terms)
-      else addWord(run, terms)
+    const runs = ascii.test(text) ? text.match(asciiRuns) : text.normalize('NFKC').match(allRuns)
+    for (const run of runs ?? []) {
+      let found = cache.get(run)
+      if (!found) {
+        found = unspaced.test(run) ? charactersAndPairs(run) : words(run)
+        if (cache.size >= 100_000) cache.clear()
+        if (run.length <= longest) cache.set(run, found)
+      }
+      for (const term of found) terms.push(term)
     }
     return terms
   }
@@ -32,45 +30,38 @@ export function englishAnalyzer(): Analyzer {
 
 /** Lucene's English list: words too common to tell documents apart. */
 const stopWords = new Set(
-  ('a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with').split(' '),
+  'a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with'.split(' '),
 )
 
 /** Longer "words" are encoded data; their beginning tells them apart. */
 const longest = 64
+
+// eslint-disable-next-line no-control-regex
+const ascii = /^[\0-\x7f]*$/
+const asciiRuns = /[A-Za-z0-9]+/g
 const unspacedScripts = '\\p{scx=Han}\\p{scx=Hira}\\p{scx=Kana}\\p{scx=Hang}\\p{sc=Thai}\\p{sc=Laoo}\\p{sc=Khmr}\\p{sc=Mymr}'
 /** Letters, digits and marks, either of unspaced scripts or of others. */
-const runs = new RegExp(`(?:(?=[\\p{L}\\p{N}\\p{M}])[${unspacedScripts}])+|(?:(?![${unspacedScripts}])[\\p{L}\\p{N}\\p{M}])+`, 'gu')
+const allRuns = new RegExp(`(?:(?=[\\p{L}\\p{N}\\p{M}])[${unspacedScripts}])+|(?:(?![${unspacedScripts}])[\\p{L}\\p{N}\\p{M}])+`, 'gu')
 const unspaced = new RegExp(`^[${unspacedScripts}]`, 'u')
-const innerBoundary = /\p{Ll}\p{Lu}|\p{Lu}{2}\p{Ll}/u
-const boundaries = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u
-// eslint-disable-next-line no-control-regex
-const nonAscii = /[^\0-\x7f]/
+const caseBoundaries = /(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})/u
 
-function addPairs(run: string, terms: string[]): void {
+function words(run: string): string[] {
+  const terms: string[] = []
+  for (const part of run.slice(0, 1000).split(caseBoundaries)) {
+    const word = foldAccents(part.toLowerCase()).slice(0, longest)
+    if (word && !stopWords.has(word)) terms.push(/^[a-z]{3,}$/.test(word) ? snowball().stem(word) : word)
+  }
+  return terms
+}
+
+function charactersAndPairs(run: string): string[] {
   const characters = [...run]
-  for (let i = 0; i < characters.length; i++) {
-    terms.push(characters[i]!)
-    if (i > 0) terms.push(characters[i - 1]! + characters[i]!)
-  }
+  return characters.flatMap((character, i) => (i === 0 ? [character] : [character, characters[i - 1]! + character]))
 }
 
-function foldLatin(word: string): string {
+function foldAccents(word: string): string {
   // Only the combining accents of Latin, Greek and Cyrillic: other scripts' marks change the word.
-  return word.normalize('NFD').replace(/[\u0300-\u036f]/g, '').normalize('NFC')
-}
-
-function cachedStemmer(): (word: string) => string {
-  const cache = new Map<string, string>()
-  return (word) => {
-    let stemmed = cache.get(word)
-    if (stemmed === undefined) {
-      stemmed = /^[a-z]{3,}$/.test(word) ? snowball().stem(word) : word
-      // Words repeat by Zipf's law; starting over now and then keeps the cache small.
-      if (cache.size >= 50_000) cache.clear()
-      cache.set(word, stemmed)
-    }
-    return stemmed
-  }
+  return ascii.test(word) ? word : word.normalize('NFD').replace(/[\u0300-\u036f]/g, '').normalize('NFC')
 }
 
 let english: { stem(word: string): string } | undefined

@@ -1,0 +1,91 @@
+import { resolve } from 'node:path'
+import { ClosedError } from '../errors.ts'
+import { startWorker } from '../worker.ts'
+import { checkEntries, checkIds, checkPage, checkQueries, checkSelection } from './checks.ts'
+import type { RowWithSpaces } from './embedded/collection.ts'
+import { toDocument } from './embedded/documents.ts'
+import { packEntries, packQueries, unpackResults, type OpenMessage, type ResultsMessage } from './embedded/messages.ts'
+import { lexicalSettings } from './lexical/bm25.ts'
+import type { LexicalOptions, Store, StoredDocument, StoreInfo } from './store.ts'
+
+export interface EmbeddedStoreOptions {
+  /** Searches an index while another process may be writing it; sees what that one commits. @default false */
+  readonly readOnly?: boolean
+  /** How BM25 scores. Kept with the index. @default what the index was last opened with */
+  readonly lexical?: LexicalOptions
+  /** Gives up opening. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Keeps documents in one SQLite file and searches them in a thread of its own. One writer and any number of readers
+ * may have a directory open; `':memory:'` keeps nothing.
+ * @throws IndexLockedError, IndexNotFoundError, IndexReadOnlyError, IndexCorruptError, StorageError
+ */
+export async function embeddedStore(directory: string, options: EmbeddedStoreOptions = {}): Promise<Store> {
+  const { readOnly = false, lexical, signal } = options
+  signal?.throwIfAborted()
+  if (lexical) lexicalSettings(lexical)
+  const worker = startWorker('store', './store/embedded/worker.ts', 'store-worker')
+  try {
+    const message: OpenMessage = { directory: directory === ':memory:' ? undefined : resolve(directory), readOnly, lexical }
+    await worker.request('open', message, { signal })
+  } catch (error) {
+    await worker.close()
+    throw error
+  }
+
+  let closed = false
+  const request = async <T>(method: string, argument: unknown, signal?: AbortSignal, transfer: ArrayBufferLike[] = []): Promise<T> => {
+    if (closed) throw new ClosedError('The store')
+    return worker.request<T>(method, argument, { signal, transfer: transfer as ArrayBuffer[] })
+  }
+
+  return {
+    info: () => request<StoreInfo>('info', undefined),
+
+    async upsert(entries, { signal } = {}) {
+      // Dimensions of spaces that exist are checked by the worker, which knows them.
+      checkEntries(entries, new Map())
+      const message = packEntries(entries)
+      await request('upsert', message, signal, message.spaces.map(({ values }) => values.buffer))
+    },
+
+    async delete(selection, { signal } = {}) {
+      checkSelection(selection)
+      return request('delete', selection, signal)
+    },
+
+    async search(queries, { signal } = {}) {
+      checkQueries(queries, new Map())
+      const message = packQueries(queries)
+      const results = await request<ResultsMessage>('search', message, signal, [message.values.buffer])
+      return unpackResults(results, queries.map(({ vectors }) => vectors.length))
+    },
+
+    async get(ids, { signal } = {}) {
+      checkIds(ids)
+      return (await request<(RowWithSpaces | undefined)[]>('get', ids, signal)).map((row) => row && describe(row))
+    },
+
+    async scan(page, { signal } = {}) {
+      checkPage(page)
+      const { rows, ...rest } = await request<{ rows: RowWithSpaces[]; next?: string }>('scan', page, signal)
+      return { documents: rows.map(describe), ...rest }
+    },
+
+    async vectors(space, ids, { signal } = {}) {
+      checkIds(ids)
+      return request('vectors', { space, ids }, signal)
+    },
+
+    async close() {
+      closed = true
+      await worker.close()
+    },
+  }
+}
+
+function describe(row: RowWithSpaces): StoredDocument {
+  return { document: toDocument(row), hash: row.hash, spaces: row.spaces }
+}

@@ -1,0 +1,136 @@
+import type { Filter } from '../../document.ts'
+import type { Vector } from '../../vector.ts'
+import type { Candidate, LexicalOptions, StoreEntry, StoreQuery, StoreResult } from '../store.ts'
+
+/** What crosses to the worker on opening. */
+export interface OpenMessage {
+  /** `undefined` for memory only. */
+  readonly directory: string | undefined
+  readonly readOnly: boolean
+  readonly lexical: LexicalOptions | undefined
+}
+
+/** Entries with all vectors of a space in one buffer that is handed over, not copied. */
+export interface EntriesMessage {
+  readonly documents: readonly DocumentMessage[]
+  readonly spaces: readonly SpaceVectors[]
+}
+
+export interface DocumentMessage {
+  readonly id: string
+  readonly title: string | null
+  readonly text: string
+  /** JSON. */
+  readonly metadata: string | null
+  readonly hash: string
+}
+
+interface SpaceVectors {
+  readonly space: string
+  readonly dimensions: number
+  /** Positions in `documents` of those that have a vector here. */
+  readonly positions: Uint32Array
+  readonly values: Float32Array
+}
+
+export interface QueriesMessage {
+  readonly queries: readonly { readonly spaces: readonly string[]; readonly text?: string; readonly topK: number; readonly filter?: Filter }[]
+  readonly lengths: Uint32Array
+  /** All query vectors, one after another. */
+  readonly values: Float32Array
+}
+
+/** All candidates of all queries as flat arrays. */
+export interface ResultsMessage {
+  readonly ids: readonly string[]
+  readonly lexical: Float64Array
+  readonly similarities: Float64Array
+  readonly counts: Uint32Array
+  readonly bounds: Float64Array
+}
+
+export function packEntries(entries: readonly StoreEntry[]): EntriesMessage {
+  const byName = new Map<string, { positions: number[]; vectors: Vector[] }>()
+  entries.forEach(({ vectors }, position) => {
+    for (const [space, vector] of Object.entries(vectors)) {
+      let found = byName.get(space)
+      if (!found) byName.set(space, (found = { positions: [], vectors: [] }))
+      found.positions.push(position)
+      found.vectors.push(vector)
+    }
+  })
+  return {
+    documents: entries.map(({ document: { id, title, text, metadata }, hash }) => ({
+      id,
+      title: title ?? null,
+      text,
+      metadata: metadata === undefined ? null : JSON.stringify(metadata),
+      hash,
+    })),
+    spaces: [...byName].map(([space, { positions, vectors }]) => ({
+      space,
+      dimensions: vectors[0]!.length,
+      positions: Uint32Array.from(positions),
+      values: joined(vectors),
+    })),
+  }
+}
+
+export function packQueries(queries: readonly StoreQuery[]): QueriesMessage {
+  const vectors = queries.flatMap((query) => query.vectors.map(({ vector }) => vector))
+  return {
+    queries: queries.map(({ vectors: parts, text, topK, filter }) => ({
+      spaces: parts.map(({ space }) => space),
+      topK,
+      ...(text !== undefined && { text }),
+      ...(filter !== undefined && { filter }),
+    })),
+    lengths: Uint32Array.from(vectors, (vector) => vector.length),
+    values: joined(vectors),
+  }
+}
+
+export function unpackQueries({ queries, lengths, values }: QueriesMessage): StoreQuery[] {
+  let next = 0
+  let start = 0
+  const take = (): Vector => {
+    const length = lengths[next++]!
+    start += length
+    return values.subarray(start - length, start)
+  }
+  return queries.map(({ spaces, ...rest }) => ({ ...rest, vectors: spaces.map((space) => ({ space, vector: take() })) }))
+}
+
+export function packResults(results: readonly StoreResult[]): ResultsMessage {
+  const candidates = results.flatMap((result) => result.candidates)
+  return {
+    ids: candidates.map(({ id }) => id),
+    lexical: Float64Array.from(candidates, ({ lexical }) => lexical),
+    similarities: Float64Array.from(candidates.flatMap(({ similarities }) => similarities)),
+    counts: Uint32Array.from(results, (result) => result.candidates.length),
+    bounds: Float64Array.from(results, ({ lexicalBound }) => lexicalBound),
+  }
+}
+
+/** @param widths How many dense parts each query had. */
+export function unpackResults({ ids, lexical, similarities, counts, bounds }: ResultsMessage, widths: readonly number[]): StoreResult[] {
+  let next = 0
+  let start = 0
+  return widths.map((width, i) => {
+    const candidates: Candidate[] = []
+    for (let n = counts[i]!; n > 0; n--, start += width) {
+      candidates.push({ id: ids[next]!, similarities: Array.from(similarities.subarray(start, start + width)), lexical: lexical[next++]! })
+    }
+    return { candidates, lexicalBound: bounds[i]! }
+  })
+}
+
+function joined(vectors: readonly Vector[]): Float32Array {
+  const values = new Float32Array(vectors.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const vector of vectors) {
+    values.set(vector, at)
+    at += vector.length
+  }
+  return values
+}

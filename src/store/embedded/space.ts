@@ -1,0 +1,124 @@
+import { isZero, type Vector } from '../../vector.ts'
+import { topK, type TopK } from '../top-k.ts'
+import { arena, type Arena } from './arena.ts'
+import { graph as newGraph, type Graph } from './graph.ts'
+import { choosePlan, type PlanSizes } from './planner.ts'
+import { has, rowsOf, type RowSet } from './row-set.ts'
+
+/** The vectors of one document encoder: exact by scan, fast by graph, and always up to date. */
+export interface Space {
+  readonly number: number
+  readonly name: string
+  readonly dimensions: number
+  readonly arena: Arena
+  readonly graph: Graph | undefined
+  set(row: number, vector: Vector): void
+  delete(row: number): void
+  /** The `k` rows nearest by cosine, best first, ties by `precedes`. */
+  search(query: Vector, k: number, allowed: RowSet | undefined, precedes: (a: number, b: number) => boolean): number[]
+  /** Builds the graph for some milliseconds and returns whether there is more to do. */
+  work(milliseconds: number): boolean
+  /** Takes a loaded graph; rows that are missing in it, or `stale`, are added by `work`. */
+  adopt(loaded: Graph, stale: readonly number[]): void
+  dispose(): void
+}
+
+export interface SpaceOptions {
+  /** Vectors from which on a graph pays. Below, a scan is as fast and needs no building. */
+  readonly graphFrom: number
+  readonly expected?: number
+}
+
+export function space(number: number, name: string, dimensions: number, { graphFrom, expected }: SpaceOptions): Space {
+  const vectors = arena(dimensions, expected)
+  let graph: Graph | undefined
+  /** Rows with a vector that the graph does not know yet. Zeros never enter it: they are equally far from everything. */
+  const waiting = new Set<number>()
+
+  const wanted = (): boolean => vectors.size >= (graph ? graphFrom / 2 : graphFrom)
+  const drop = (): void => {
+    graph?.dispose()
+    graph = undefined
+    waiting.clear()
+  }
+  const start = (): void => {
+    drop()
+    graph = newGraph(dimensions)
+    for (const row of vectors.rows()) if (!vectors.isZero(row)) waiting.add(row)
+  }
+
+  const scan = (query: Vector, rows: Int32Array, allowed: RowSet | undefined, best: TopK<number>): number[] => {
+    let threshold = best.threshold()
+    for (const row of rows) {
+      if (allowed && !has(allowed, row)) continue
+      const similarity = vectors.similarity(query, row)
+      if (similarity < threshold) continue
+      best.offer(row, similarity)
+      threshold = best.threshold()
+    }
+    return best.take()
+  }
+
+  return {
+    number,
+    name,
+    dimensions,
+    arena: vectors,
+    get graph() {
+      return graph
+    },
+    set(row, vector) {
+      vectors.set(row, vector)
+      if (!graph) return
+      graph.delete(row)
+      if (isZero(vector)) waiting.delete(row)
+      else waiting.add(row)
+    },
+    delete(row) {
+      vectors.delete(row)
+      graph?.delete(row)
+      waiting.delete(row)
+    },
+
+    search(query, k, allowed, precedes) {
+      if (k === 0 || vectors.size === 0 || isZero(query)) return []
+      const scanAll = (): number[] => {
+        const few = allowed && allowed.size < vectors.size / 2
+        return scan(query, few ? rowsOf(allowed).filter(vectors.has) : vectors.rows(), few ? undefined : allowed, topK(k, precedes))
+      }
+      const sizes: PlanSizes = { vectors: vectors.size, allowed: allowed ? Math.min(allowed.size, vectors.size) : vectors.size, waiting: waiting.size, dimensions }
+      const plan = choosePlan(graph ? sizes : { ...sizes, waiting: vectors.size }, k)
+      if (plan.kind === 'scan' || !graph) return scanAll()
+
+      const near = Int32Array.from(graph.nearest(query, plan.fetch))
+      const best = topK<number>(k, precedes)
+      for (const rows of [near, waiting]) {
+        for (const row of rows) if (!allowed || has(allowed, row)) best.offer(row, vectors.similarity(query, row))
+      }
+      // Short of k, or down to where zeros belong: only a scan knows the rest.
+      return best.threshold() > 0 ? best.take() : scanAll()
+    },
+
+    work(milliseconds) {
+      if (!wanted()) drop()
+      else if (!graph || (graph.waste > 1 / 3 && graph.size > 1000)) start()
+      if (!graph) return false
+      const end = performance.now() + milliseconds
+      for (const row of waiting) {
+        if (performance.now() >= end) return true
+        waiting.delete(row)
+        graph.set(row, vectors.get(row)!)
+      }
+      return false
+    },
+
+    adopt(loaded, stale) {
+      drop()
+      graph = loaded
+      for (const row of stale) graph.delete(row)
+      for (const row of vectors.rows()) if (!graph.has(row) && !vectors.isZero(row)) waiting.add(row)
+    },
+
+    dispose: drop,
+  }
+}

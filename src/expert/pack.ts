@@ -121,7 +121,7 @@ export function tableWeights(tensors: ReadonlyMap<string, Tensor>, dimensions: n
   const scales = tensors.get('scales')
   const deltas = tensors.get('deltas')
   if (!rows || !scales || !deltas) throw new InvalidPackError(where, 'lacks one of the tensors rows, scales and deltas')
-  const ids = new Uint32Array(rows.data.slice().buffer)
+  const ids = new Uint32Array(new Uint8Array(rows.data).buffer)
   const scale = toFloat32(scales, where)
   const count = ids.length
   const packed = deltas.dtype === 'U8'

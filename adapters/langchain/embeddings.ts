@@ -1,7 +1,14 @@
 import type { EmbeddingsInterface } from '@langchain/core/embeddings'
 import {
-  ClosedError, DimensionMismatchError, EncoderFailedError, InvalidArgumentError, InvalidVectorError, PilotfishError,
-  type Encoder, type RemoteExpert, type Vector,
+  ClosedError,
+  DimensionMismatchError,
+  EncoderFailedError,
+  InvalidArgumentError,
+  InvalidVectorError,
+  PilotfishError,
+  type Encoder,
+  type RemoteExpert,
+  type Vector,
 } from 'pilotfish'
 import { abortable } from './abortable.ts'
 
@@ -24,13 +31,16 @@ export interface LangchainEncoderOptions {
 export async function langchainEncoder(embeddings: EmbeddingsInterface, options: LangchainEncoderOptions): Promise<Encoder> {
   const { id, kind, batchSize = 32 } = options
   if (typeof embeddings?.embedQuery !== 'function') throw new InvalidArgumentError('embeddings', 'must be LangChain embeddings')
-  if (typeof id !== 'string' || id === '') throw new InvalidArgumentError('id', 'must name the model', 'Vectors stored under one id must compare.')
-  if (kind !== 'query' && kind !== 'document') throw new InvalidArgumentError('kind', `is ${JSON.stringify(kind)} but must be "query" or "document"`)
+  if (typeof id !== 'string' || id === '')
+    throw new InvalidArgumentError('id', 'must name the model', 'Vectors stored under one id must compare.')
+  if (kind !== 'query' && kind !== 'document')
+    throw new InvalidArgumentError('kind', `is ${JSON.stringify(kind)} but must be "query" or "document"`)
   requireCount('batchSize', batchSize)
   let closed = false
 
   const ask = async (texts: string[], signal?: AbortSignal): Promise<unknown[]> => {
-    const embed = async () => (kind === 'document' ? embeddings.embedDocuments(texts) : Promise.all(texts.map((text) => embeddings.embedQuery(text))))
+    const embed = async () =>
+      kind === 'document' ? embeddings.embedDocuments(texts) : Promise.all(texts.map((text) => embeddings.embedQuery(text)))
     const vectors: unknown = await abortable(embed(), signal).catch((cause: unknown) => {
       if (signal?.aborted) throw signal.reason
       if (PilotfishError.is(cause)) throw cause
@@ -55,7 +65,10 @@ export async function langchainEncoder(embeddings: EmbeddingsInterface, options:
       for (let start = 0; start < said.length; start += batchSize) {
         signal?.throwIfAborted()
         const slots = said.slice(start, start + batchSize)
-        const answers = await ask(slots.map((i) => texts[i]!), signal)
+        const answers = await ask(
+          slots.map((i) => texts[i]!),
+          signal,
+        )
         slots.forEach((i, n) => void (vectors[i] = unitVector(answers[n], dimensions, id)))
       }
       return vectors

@@ -33,7 +33,8 @@ export class PilotfishRetriever extends BaseRetriever {
     const { engine, k = 4, withScores = false, callbacks, tags, metadata, verbose, ...search } = input
     // Whatever reaches `super` is traced on every call: never the engine.
     super({ callbacks, tags, metadata, verbose })
-    if (typeof engine?.retrieveMany !== 'function') throw new InvalidArgumentError('engine', 'must be an open engine', 'Make one with `await openPilotfish()`.')
+    if (typeof engine?.retrieveMany !== 'function')
+      throw new InvalidArgumentError('engine', 'must be an open engine', 'Make one with `await openPilotfish()`.')
     this.engine = engine
     this.#search = { ...search, topK: k }
     this.#withScores = withScores
@@ -46,10 +47,26 @@ export class PilotfishRetriever extends BaseRetriever {
     return this.#finish(this.engine.retrieve(query, { ...this.#search, signal: config.signal }), run, config.signal)
   }
 
-  override async batch(queries: string[], options?: BatchConfig, batchOptions?: RunnableBatchOptions & { returnExceptions?: false }): Promise<DocumentInterface[][]>
-  override async batch(queries: string[], options?: BatchConfig, batchOptions?: RunnableBatchOptions & { returnExceptions: true }): Promise<(DocumentInterface[] | Error)[]>
-  override async batch(queries: string[], options?: BatchConfig, batchOptions?: RunnableBatchOptions): Promise<(DocumentInterface[] | Error)[]>
-  override async batch(queries: string[], options: BatchConfig = {}, batchOptions: RunnableBatchOptions = {}): Promise<(DocumentInterface[] | Error)[]> {
+  override async batch(
+    queries: string[],
+    options?: BatchConfig,
+    batchOptions?: RunnableBatchOptions & { returnExceptions?: false },
+  ): Promise<DocumentInterface[][]>
+  override async batch(
+    queries: string[],
+    options?: BatchConfig,
+    batchOptions?: RunnableBatchOptions & { returnExceptions: true },
+  ): Promise<(DocumentInterface[] | Error)[]>
+  override async batch(
+    queries: string[],
+    options?: BatchConfig,
+    batchOptions?: RunnableBatchOptions,
+  ): Promise<(DocumentInterface[] | Error)[]>
+  override async batch(
+    queries: string[],
+    options: BatchConfig = {},
+    batchOptions: RunnableBatchOptions = {},
+  ): Promise<(DocumentInterface[] | Error)[]> {
     // Made whole once, so that a `timeout` becomes one signal that all queries share.
     const configs = this._getOptionsList(Array.isArray(options) ? options : ensureConfig(options), queries.length)
     const size = Math.max(1, configs[0]?.maxConcurrency ?? batchOptions.maxConcurrency ?? queries.length)
@@ -76,7 +93,8 @@ export class PilotfishRetriever extends BaseRetriever {
       pass.then(
         (retrievals) => retrievals[i]!,
         // One bad query fails a whole pass: asked one by one, the others still have their answers.
-        (error: unknown) => (returnExceptions && queries.length > 1 && !shared?.aborted ? this.engine.retrieve(query, options) : Promise.reject(error)),
+        (error: unknown) =>
+          returnExceptions && queries.length > 1 && !shared?.aborted ? this.engine.retrieve(query, options) : Promise.reject(error),
       ),
     )
     const finished = found.map((retrieval, i) => this.#finish(retrieval, runs[i], configs[i]!.signal))
@@ -85,11 +103,17 @@ export class PilotfishRetriever extends BaseRetriever {
 
   #start(query: string, config: RunnableConfig): Promise<CallbackManagerForRetrieverRun> | undefined {
     const { callbacks, tags, metadata, runId, runName } = config
-    const manager = CallbackManager.configure(callbacks, this.callbacks, tags, this.tags, metadata, this.metadata, { verbose: this.verbose })
+    const manager = CallbackManager.configure(callbacks, this.callbacks, tags, this.tags, metadata, this.metadata, {
+      verbose: this.verbose,
+    })
     return manager?.handleRetrieverStart(this.toJSON(), query, runId, undefined, undefined, undefined, runName)
   }
 
-  async #finish(found: Promise<Retrieval>, run: CallbackManagerForRetrieverRun | undefined, signal: AbortSignal | undefined): Promise<DocumentInterface[]> {
+  async #finish(
+    found: Promise<Retrieval>,
+    run: CallbackManagerForRetrieverRun | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<DocumentInterface[]> {
     try {
       const documents = await this.#documents(await abortable(found, signal), run)
       await run?.handleRetrieverEnd(documents)

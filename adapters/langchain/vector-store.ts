@@ -25,7 +25,8 @@ export class PilotfishVectorStore extends VectorStore {
 
   constructor({ engine, withScores = false, ...search }: PilotfishVectorStoreInput) {
     super(routedEmbeddings, {})
-    if (typeof engine?.retrieve !== 'function') throw new InvalidArgumentError('engine', 'must be an open engine', 'Make one with `await openPilotfish()`.')
+    if (typeof engine?.retrieve !== 'function')
+      throw new InvalidArgumentError('engine', 'must be an open engine', 'Make one with `await openPilotfish()`.')
     this.engine = engine
     this.#search = search
     this.#withScores = withScores
@@ -39,7 +40,8 @@ export class PilotfishVectorStore extends VectorStore {
   /** Adds or replaces. An id comes from `options.ids`, else from the document, else it is a new UUID. Returns the ids. */
   override async addDocuments(documents: DocumentInterface[], options: { ids?: string[]; signal?: AbortSignal } = {}): Promise<string[]> {
     const { ids, signal } = options
-    if (ids && ids.length !== documents.length) throw new InvalidArgumentError('ids', `has ${ids.length} entries for ${documents.length} documents`)
+    if (ids && ids.length !== documents.length)
+      throw new InvalidArgumentError('ids', `has ${ids.length} entries for ${documents.length} documents`)
     const ready = documents.map((document, i) => fromLangchain(document, ids?.[i] ?? document.id ?? randomUUID()))
     await this.engine.add(ready, { signal })
     return ready.map(({ id }) => id)
@@ -61,34 +63,65 @@ export class PilotfishVectorStore extends VectorStore {
     return this.#documents(await this.#hits(query, { topK: k, filter }, callbacks))
   }
 
-  override async similaritySearchWithScore(query: string, k = 4, filter?: Filter, callbacks?: Callbacks): Promise<[DocumentInterface, number][]> {
+  override async similaritySearchWithScore(
+    query: string,
+    k = 4,
+    filter?: Filter,
+    callbacks?: Callbacks,
+  ): Promise<[DocumentInterface, number][]> {
     const hits = await this.#hits(query, { topK: k, filter }, callbacks)
     return this.#documents(hits).map((document, i) => [document, hits[i]!.score])
   }
 
-  override async maxMarginalRelevanceSearch(query: string, options: MaxMarginalRelevanceSearchOptions<Filter>, callbacks?: Callbacks): Promise<DocumentInterface[]> {
+  override async maxMarginalRelevanceSearch(
+    query: string,
+    options: MaxMarginalRelevanceSearchOptions<Filter>,
+    callbacks?: Callbacks,
+  ): Promise<DocumentInterface[]> {
     const { k, fetchK = 20, lambda = 0.5, filter } = options
     return this.#documents(await this.#hits(query, { topK: k, filter, diversity: { lambda, fetchK: Math.max(fetchK, k) } }, callbacks))
   }
 
   /** Never possible. @throws UnsupportedError */
   override async similaritySearchVectorWithScore(): Promise<[DocumentInterface, number][]> {
-    throw new UnsupportedError('PilotfishVectorStore cannot search by a bare vector: each expert has its own.', 'Search by text with similaritySearch().')
+    throw new UnsupportedError(
+      'PilotfishVectorStore cannot search by a bare vector: each expert has its own.',
+      'Search by text with similaritySearch().',
+    )
   }
 
   /** Never possible. @throws UnsupportedError */
   override async addVectors(): Promise<string[]> {
-    throw new UnsupportedError('PilotfishVectorStore cannot store vectors made elsewhere: its experts embed.', 'Use addDocuments(), and langchainExpert() to bring embeddings of your own.')
+    throw new UnsupportedError(
+      'PilotfishVectorStore cannot store vectors made elsewhere: its experts embed.',
+      'Use addDocuments(), and langchainExpert() to bring embeddings of your own.',
+    )
   }
 
-  static override async fromTexts(texts: string[], metadatas: object[] | object, embeddings: EmbeddingsInterface | undefined, input: PilotfishVectorStoreInput): Promise<PilotfishVectorStore> {
-    const documents = texts.map((pageContent, i) => ({ pageContent, metadata: { ...(Array.isArray(metadatas) ? metadatas[i] : metadatas) } }))
+  static override async fromTexts(
+    texts: string[],
+    metadatas: object[] | object,
+    embeddings: EmbeddingsInterface | undefined,
+    input: PilotfishVectorStoreInput,
+  ): Promise<PilotfishVectorStore> {
+    const documents = texts.map((pageContent, i) => ({
+      pageContent,
+      metadata: { ...(Array.isArray(metadatas) ? metadatas[i] : metadatas) },
+    }))
     return this.fromDocuments(documents, embeddings, input)
   }
 
   /** `embeddings` must be left `undefined`: the engine's experts embed. */
-  static override async fromDocuments(documents: DocumentInterface[], embeddings: EmbeddingsInterface | undefined, input: PilotfishVectorStoreInput): Promise<PilotfishVectorStore> {
-    if (embeddings) throw new UnsupportedError('PilotfishVectorStore would not use these embeddings: its experts embed.', 'Pass undefined, or add them to the engine with langchainExpert().')
+  static override async fromDocuments(
+    documents: DocumentInterface[],
+    embeddings: EmbeddingsInterface | undefined,
+    input: PilotfishVectorStoreInput,
+  ): Promise<PilotfishVectorStore> {
+    if (embeddings)
+      throw new UnsupportedError(
+        'PilotfishVectorStore would not use these embeddings: its experts embed.',
+        'Pass undefined, or add them to the engine with langchainExpert().',
+      )
     const store = new this(input)
     await store.addDocuments(documents)
     return store
@@ -111,5 +144,8 @@ export class PilotfishVectorStore extends VectorStore {
 const routedEmbeddings: EmbeddingsInterface = { embedQuery: refuse, embedDocuments: refuse }
 
 async function refuse(): Promise<never> {
-  throw new UnsupportedError('PilotfishVectorStore has no single embedding: each query goes to the expert that knows its domain.', 'Search by text.')
+  throw new UnsupportedError(
+    'PilotfishVectorStore has no single embedding: each query goes to the expert that knows its domain.',
+    'Search by text.',
+  )
 }

@@ -26,7 +26,10 @@ export function ragChain(engine: Engine, model?: ChatModel): Runnable<Pick<State
   const retriever = new PilotfishRetriever({ engine, k: 4 })
   return RunnablePassthrough.assign<Pick<State, 'question' | 'history'>>({ query: standaloneQuestion(model) })
     .assign({ documents: RunnableLambda.from(({ query }: State) => query).pipe(retriever) })
-    .assign({ answer: model ? writtenAnswer(model) : RunnableLambda.from(quotedAnswer) }) as Runnable<Pick<State, 'question' | 'history'>, State>
+    .assign({ answer: model ? writtenAnswer(model) : RunnableLambda.from(quotedAnswer) }) as Runnable<
+    Pick<State, 'question' | 'history'>,
+    State
+  >
 }
 
 /** "And for a toddler?" finds nothing by itself: with a model, what was said before is worked into the question. */
@@ -77,7 +80,10 @@ export function answerWith(engine: Engine, model?: ChatModel): Answer {
     setMaxListeners(100, signal)
     const messages = history.map(({ role, content }) => (role === 'user' ? new HumanMessage(content) : new AIMessage(content)))
     const onRoute = (name: string, event: RouteEvent): void => {
-      if (name === 'route') note(`asked ${event.experts.map((expert) => expert.name).join(' and ')} (${event.decision}, confidence ${event.confidence.toFixed(2)})`)
+      if (name === 'route')
+        note(
+          `asked ${event.experts.map((expert) => expert.name).join(' and ')} (${event.decision}, confidence ${event.confidence.toFixed(2)})`,
+        )
     }
     const stream = await chain.stream({ question, history: messages }, { signal, callbacks: [{ handleCustomEvent: onRoute }] })
     for await (const { documents, answer } of stream) {

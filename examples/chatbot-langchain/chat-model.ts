@@ -23,7 +23,11 @@ export class LangchainChatModel extends SimpleChatModel {
     return answer
   }
 
-  override async *_streamResponseChunks(messages: BaseMessage[], { signal }: this['ParsedCallOptions'], run?: CallbackManagerForLLMRun): AsyncGenerator<ChatGenerationChunk> {
+  override async *_streamResponseChunks(
+    messages: BaseMessage[],
+    { signal }: this['ParsedCallOptions'],
+    run?: CallbackManagerForLLMRun,
+  ): AsyncGenerator<ChatGenerationChunk> {
     for await (const text of this.#model.stream(messages.map(toMessage), { signal })) {
       yield new ChatGenerationChunk({ text, message: new AIMessageChunk(text) })
       await run?.handleLLMNewToken(text)

@@ -54,13 +54,17 @@ function split(text: string): string[] {
 }
 
 const stopWords = new Set(
-  ('a an and any are as at be been by can could did do does for from had has have how i if in into is it its me my no not of on or ' +
-    'our should so some than that the their them then there these they this to us was we were what when where which who why will with would you your').split(' '),
+  (
+    'a an and any are as at be been by can could did do does for from had has have how i if in into is it its me my no not of on or ' +
+    'our should so some than that the their them then there these they this to us was we were what when where which who why will with would you your'
+  ).split(' '),
 )
 
 function stems(text: string): string[] {
   const words = text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
-  return words.filter((word) => !stopWords.has(word)).map((word) => (word.length > 4 ? word.replace(/(ing|ies|ed|es|s|y)$/, '') : word.replace(/s$/, '')))
+  return words
+    .filter((word) => !stopWords.has(word))
+    .map((word) => (word.length > 4 ? word.replace(/(ing|ies|ed|es|s|y)$/, '') : word.replace(/s$/, '')))
 }
 
 function sum(values: readonly number[]): number {

@@ -113,5 +113,7 @@ function complaint(body: string): string {
 
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message || String((error.cause as { code?: string }).code ?? error.message) : error.message
+  return error.cause instanceof Error
+    ? error.cause.message || String((error.cause as { code?: string }).code ?? error.message)
+    : error.message
 }

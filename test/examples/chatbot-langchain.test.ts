@@ -30,7 +30,10 @@ describe('the LangChain chatbot', () => {
   })
   afterEach(() => engine.close())
 
-  async function ask(question: string, { model = false, history = [] as Turn[], signal = new AbortController().signal } = {}): Promise<{ notes: string[]; pieces: string[] }> {
+  async function ask(
+    question: string,
+    { model = false, history = [] as Turn[], signal = new AbortController().signal } = {},
+  ): Promise<{ notes: string[]; pieces: string[] }> {
     const notes: string[] = []
     const pieces: string[] = []
     const answer = answerWith(engine, model ? openAiCompatible({ model: 'toy', baseUrl: server.url }) : undefined)
@@ -43,7 +46,9 @@ describe('the LangChain chatbot', () => {
 
     expect(notes[0]).toMatch(/^asked medical \(/)
     expect(notes[1]).toMatch(/^found m1/)
-    expect(pieces.join('')).toBe('No model is configured, so these are the closest sentences, word for word:\n- The dose of ibuprofen for a child with fever [m1]')
+    expect(pieces.join('')).toBe(
+      'No model is configured, so these are the closest sentences, word for word:\n- The dose of ibuprofen for a child with fever [m1]',
+    )
     expect(server.requests).toEqual([])
   })
 
@@ -69,7 +74,10 @@ describe('the LangChain chatbot', () => {
     expect(pieces.join('')).toBe('Written from [s1].')
     expect(server.requests).toHaveLength(2)
     expect(server.requests[0]!.messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user'])
-    expect(server.requests[1]!.messages.map(({ content }) => content).slice(1)).toEqual([...history.map(({ content }) => content), 'And how?'])
+    expect(server.requests[1]!.messages.map(({ content }) => content).slice(1)).toEqual([
+      ...history.map(({ content }) => content),
+      'And how?',
+    ])
   })
 
   it('passes on why the model failed', async () => {
@@ -84,9 +92,15 @@ describe('the LangChain chatbot', () => {
 })
 
 describe.skipIf(!pack)('npm run example:chatbot-langchain', () => {
-  async function execute(args: string[], { input = '', env = {} as Record<string, string> } = {}): Promise<{ code: number | null; out: string; err: string }> {
+  async function execute(
+    args: string[],
+    { input = '', env = {} as Record<string, string> } = {},
+  ): Promise<{ code: number | null; out: string; err: string }> {
     const { OPENAI_API_KEY: _key, OPENAI_BASE_URL: _url, OPENAI_MODEL: _model, ...clean } = process.env
-    const child = spawn(process.execPath, ['--import', 'tsx', 'examples/chatbot-langchain/main.ts', ...args], { cwd: root, env: { ...clean, ...env } })
+    const child = spawn(process.execPath, ['--import', 'tsx', 'examples/chatbot-langchain/main.ts', ...args], {
+      cwd: root,
+      env: { ...clean, ...env },
+    })
     let out = ''
     let err = ''
     child.stdout.on('data', (chunk) => (out += String(chunk)))

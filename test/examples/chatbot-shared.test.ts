@@ -57,7 +57,9 @@ describe('openAiCompatible', () => {
       (_, response) => response.writeHead(401).end(JSON.stringify({ error: { message: 'no such account' } })),
     )
 
-    const failure = collect(openAiCompatible({ model: 'toy', baseUrl: server.url, apiKey: 'secret' }).stream(hello)).catch((error: Error) => error.message)
+    const failure = collect(openAiCompatible({ model: 'toy', baseUrl: server.url, apiKey: 'secret' }).stream(hello)).catch(
+      (error: Error) => error.message,
+    )
 
     expect(await failure).toMatch(/answered 401: no such account/)
     expect(await failure).not.toMatch(/secret/)
@@ -76,7 +78,9 @@ describe('openAiCompatible', () => {
   })
 
   it('says which address cannot be reached', async () => {
-    await expect(collect(openAiCompatible({ model: 'toy', baseUrl: 'http://127.0.0.1:1/v1' }).stream(hello))).rejects.toThrow(/127\.0\.0\.1:1.*cannot be reached/)
+    await expect(collect(openAiCompatible({ model: 'toy', baseUrl: 'http://127.0.0.1:1/v1' }).stream(hello))).rejects.toThrow(
+      /127\.0\.0\.1:1.*cannot be reached/,
+    )
   })
 
   it('is configured by a key, or by an address and a model', () => {
@@ -89,13 +93,23 @@ describe('openAiCompatible', () => {
 
 describe('extractiveAnswer', () => {
   const passages = [
-    { id: 'med-1', title: 'Fever in children', text: 'Fever is a raised body temperature. Paracetamol is dosed by weight: 15 mg per kg. Call a doctor after three days.' },
+    {
+      id: 'med-1',
+      title: 'Fever in children',
+      text: 'Fever is a raised body temperature. Paracetamol is dosed by weight: 15 mg per kg. Call a doctor after three days.',
+    },
     { id: 'sh-1', text: 'tar -xzf backup.tar.gz unpacks a gzipped archive.\nAdd -C DIR to unpack elsewhere.' },
   ]
 
   it('quotes the sentence that shares most with the question, with the id of its passage', () => {
-    expect(bestSentences('How is paracetamol dosed?', passages)[0]).toEqual({ id: 'med-1', sentence: 'Paracetamol is dosed by weight: 15 mg per kg.' })
-    expect(bestSentences('how do I unpack an archive', passages)[0]).toEqual({ id: 'sh-1', sentence: 'tar -xzf backup.tar.gz unpacks a gzipped archive.' })
+    expect(bestSentences('How is paracetamol dosed?', passages)[0]).toEqual({
+      id: 'med-1',
+      sentence: 'Paracetamol is dosed by weight: 15 mg per kg.',
+    })
+    expect(bestSentences('how do I unpack an archive', passages)[0]).toEqual({
+      id: 'sh-1',
+      sentence: 'tar -xzf backup.tar.gz unpacks a gzipped archive.',
+    })
   })
 
   it('says that no model wrote it', () => {
@@ -119,7 +133,10 @@ describe('chat', () => {
     yield question
   }
 
-  async function converse(answer: Answer, options: { input?: string; once?: string; memory?: number }): Promise<{ said: string; errors: string; failures: number }> {
+  async function converse(
+    answer: Answer,
+    options: { input?: string; once?: string; memory?: number },
+  ): Promise<{ said: string; errors: string; failures: number }> {
     const output = new PassThrough()
     const errors = new PassThrough()
     const { input, ...rest } = options

@@ -28,7 +28,10 @@ const format = (documents: DocumentInterface[]): string => documents.map(({ id, 
 describe('in a chain', () => {
   it('pipes into a function, and into a prompt beside the question', async () => {
     const retriever = new PilotfishRetriever({ engine, k: 1 })
-    const prompt = ChatPromptTemplate.fromMessages([['system', 'Passages: {context}'], ['human', '{question}']])
+    const prompt = ChatPromptTemplate.fromMessages([
+      ['system', 'Passages: {context}'],
+      ['human', '{question}'],
+    ])
     const chain = RunnableSequence.from([
       { context: retriever.pipe(format), question: new RunnablePassthrough() },
       prompt,
@@ -162,7 +165,11 @@ describe('index() of LangChain', () => {
     const recordManager = memoryRecords()
     const sync = (docsSource: Document[]) => index({ docsSource, recordManager, vectorStore: store, options: { cleanup: 'full' } })
 
-    expect(await sync([page('a', 'tar'), page('b', 'cough'), page('b', 'cough')])).toMatchObject({ numAdded: 2, numSkipped: 0, numDeleted: 0 })
+    expect(await sync([page('a', 'tar'), page('b', 'cough'), page('b', 'cough')])).toMatchObject({
+      numAdded: 2,
+      numSkipped: 0,
+      numDeleted: 0,
+    })
     expect(await sync([page('a', 'tar'), page('b', 'cough')])).toMatchObject({ numAdded: 0, numSkipped: 2, numDeleted: 0 })
     expect(await sync([page('a', 'tar'), page('c', 'fever')])).toMatchObject({ numAdded: 1, numSkipped: 1, numDeleted: 1 })
 
@@ -172,7 +179,8 @@ describe('index() of LangChain', () => {
   it('cleans up incrementally, only what came from the sources it sees', async () => {
     const store = new PilotfishVectorStore({ engine: await toyEngine() })
     const recordManager = memoryRecords()
-    const sync = (docsSource: Document[]) => index({ docsSource, recordManager, vectorStore: store, options: { cleanup: 'incremental', sourceIdKey: 'source' } })
+    const sync = (docsSource: Document[]) =>
+      index({ docsSource, recordManager, vectorStore: store, options: { cleanup: 'incremental', sourceIdKey: 'source' } })
 
     await sync([page('a', 'tar'), page('b', 'cough')])
     expect(await sync([page('a', 'grep')])).toMatchObject({ numAdded: 1, numDeleted: 1 })
@@ -183,7 +191,8 @@ describe('index() of LangChain', () => {
   it('writes again under the same ids when forced', async () => {
     const store = new PilotfishVectorStore({ engine: await toyEngine() })
     const recordManager = memoryRecords()
-    const sync = (forceUpdate: boolean) => index({ docsSource: [page('a', 'tar')], recordManager, vectorStore: store, options: { forceUpdate } })
+    const sync = (forceUpdate: boolean) =>
+      index({ docsSource: [page('a', 'tar')], recordManager, vectorStore: store, options: { forceUpdate } })
 
     await sync(false)
     expect(await sync(true)).toMatchObject({ numUpdated: 1, numAdded: 0 })
@@ -209,7 +218,9 @@ function memoryRecords(): RecordManagerInterface {
       return keys.map((key) => records.has(key))
     },
     async listKeys({ before = Infinity, after = -Infinity, groupIds, limit }) {
-      const keys = [...records].filter(([, { group, at }]) => at < before && at > after && (!groupIds || groupIds.includes(group))).map(([key]) => key)
+      const keys = [...records]
+        .filter(([, { group, at }]) => at < before && at > after && (!groupIds || groupIds.includes(group)))
+        .map(([key]) => key)
       return limit === undefined ? keys : keys.slice(0, limit)
     },
     async deleteKeys(keys) {

@@ -24,7 +24,15 @@ class Witness extends BaseCallbackHandler {
   override awaitHandlers = true
   readonly told: Told[] = []
 
-  override handleRetrieverStart(retriever: unknown, query: string, run: string, _parent?: string, tags?: string[], metadata?: object, name?: string): void {
+  override handleRetrieverStart(
+    retriever: unknown,
+    query: string,
+    run: string,
+    _parent?: string,
+    tags?: string[],
+    metadata?: object,
+    name?: string,
+  ): void {
     this.told.push({ event: 'start', run, data: { retriever, query, tags, metadata, name } })
   }
 
@@ -105,13 +113,22 @@ describe('PilotfishRetriever', () => {
     const [hit] = (await engine.retrieve(medical)).hits
 
     expect(plain[0]!.metadata).toEqual({ domain: 'medical', year: 2021 })
-    expect(scored!.metadata.pilotfish as HitMetadata).toEqual({ score: hit!.score, similarity: hit!.similarity, lexical: hit!.lexical, expert: 'medical' })
+    expect(scored!.metadata.pilotfish as HitMetadata).toEqual({
+      score: hit!.score,
+      similarity: hit!.similarity,
+      lexical: hit!.lexical,
+      expert: 'medical',
+    })
   })
 
-  it('puts the title of a document in its metadata', async () => {
-    await engine.add([{ id: 't', title: 'Cough remedies', text: 'Honey helps' }])
+  it('puts the title of a document in its metadata, unless there is one', async () => {
+    await engine.add([
+      { id: 't', title: 'Cough remedies', text: 'Honey helps' },
+      { id: 'u', title: 'Archives', text: 'grep', metadata: { title: 'own' } },
+    ])
 
     expect((await new PilotfishRetriever({ engine }).invoke('cough'))[0]).toMatchObject({ id: 't', metadata: { title: 'Cough remedies' } })
+    expect((await new PilotfishRetriever({ engine }).invoke('archives grep'))[0]).toMatchObject({ id: 'u', metadata: { title: 'own' } })
   })
 
   it('refuses what is not an engine, and a query that is not a string', async () => {
@@ -148,7 +165,9 @@ describe('PilotfishRetriever', () => {
     it('hear of errors', async () => {
       const witness = new Witness()
 
-      await expect(new PilotfishRetriever({ engine, expert: 'law' }).invoke('x', { callbacks: [witness] })).rejects.toThrow(UnknownExpertError)
+      await expect(new PilotfishRetriever({ engine, expert: 'law' }).invoke('x', { callbacks: [witness] })).rejects.toThrow(
+        UnknownExpertError,
+      )
 
       expect(witness.told.map(({ event }) => event)).toEqual(['start', 'error'])
     })
@@ -211,7 +230,13 @@ describe('PilotfishRetriever', () => {
     it('traces every query as a run of its own', async () => {
       const witness = new Witness()
 
-      await new PilotfishRetriever({ engine, k: 1 }).batch([medical, shell], [{ callbacks: [witness], tags: ['first'] }, { callbacks: [witness], tags: ['second'] }])
+      await new PilotfishRetriever({ engine, k: 1 }).batch(
+        [medical, shell],
+        [
+          { callbacks: [witness], tags: ['first'] },
+          { callbacks: [witness], tags: ['second'] },
+        ],
+      )
 
       const runs = [...new Set(witness.told.map(({ run }) => run))]
       expect(runs.map((run) => witness.told.filter((told) => told.run === run).map(({ event }) => event))).toEqual([
@@ -249,7 +274,11 @@ describe('PilotfishRetriever', () => {
       const first = new AbortController()
       const second = new AbortController()
 
-      const asked = new PilotfishRetriever({ engine: waiting, k: 1 }).batch([medical, shell], [{ signal: first.signal }, { signal: second.signal }], { returnExceptions: true })
+      const asked = new PilotfishRetriever({ engine: waiting, k: 1 }).batch(
+        [medical, shell],
+        [{ signal: first.signal }, { signal: second.signal }],
+        { returnExceptions: true },
+      )
       first.abort(new Error('not this one'))
       waiting.release()
 

@@ -30,7 +30,11 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
       const given = (await store.addDocuments([ibuprofen, cough, archive]))!
 
       expect(new Set(given).size).toBe(3)
-      expect((await store.similaritySearch('ibuprofen dose', 1))[0]).toMatchObject({ id: given[0], pageContent: ibuprofen.pageContent, metadata: ibuprofen.metadata })
+      expect((await store.similaritySearch('ibuprofen dose', 1))[0]).toMatchObject({
+        id: given[0],
+        pageContent: ibuprofen.pageContent,
+        metadata: ibuprofen.metadata,
+      })
     })
 
     it('takes ids from the options, from the documents, or makes them, in this order', async () => {
@@ -89,8 +93,19 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
 
     it('gives metadata back as it was, nested and odd values included', async () => {
       const metadata = {
-        source: 'a.pdf', loc: { lines: { from: 1, to: 9 } }, tags: ['x', 'y', ['z']], score: -0.5, draft: false, author: null,
-        id: 'not the id', text: 'not the text', 'a.b': 1, größe: '…', nothing: {}, empty: [], title: 'A title',
+        source: 'a.pdf',
+        loc: { lines: { from: 1, to: 9 } },
+        tags: ['x', 'y', ['z']],
+        score: -0.5,
+        draft: false,
+        author: null,
+        id: 'not the id',
+        text: 'not the text',
+        'a.b': 1,
+        größe: '…',
+        nothing: {},
+        empty: [],
+        title: 'A title',
       }
 
       await store.addDocuments([new Document({ id: 'a', pageContent: 'tar', metadata })])
@@ -125,7 +140,10 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
 
       expect(ids(await store.similaritySearch('tar', 10, { domain: 'medical' })).toSorted()).toEqual(['a', 'b'])
       expect(await store.similaritySearch('tar', 10, { domain: 'law' })).toEqual([])
-      expect((await store.similaritySearchWithScore('tar', 10, { pages: { $gte: 2 } })).map(([{ id }]) => id).toSorted()).toEqual(['a', 'c'])
+      expect((await store.similaritySearchWithScore('tar', 10, { pages: { $gte: 2 } })).map(([{ id }]) => id).toSorted()).toEqual([
+        'a',
+        'c',
+      ])
     })
 
     it('prefers variety under maximal marginal relevance', async () => {
@@ -144,7 +162,11 @@ export function describeVectorStore(name: string, open: () => Promise<VectorStor
     it('answers many searches and additions at once', async () => {
       await store.addDocuments([ibuprofen, archive], { ids: ['a', 'c'] })
 
-      const [tar, dose, added] = await Promise.all([store.similaritySearch('tar', 1), store.similaritySearch('dose', 1), store.addDocuments([cough], { ids: ['b'] })])
+      const [tar, dose, added] = await Promise.all([
+        store.similaritySearch('tar', 1),
+        store.similaritySearch('dose', 1),
+        store.addDocuments([cough], { ids: ['b'] }),
+      ])
 
       expect([ids(tar), ids(dose), added]).toEqual([['c'], ['a'], ['b']])
     })

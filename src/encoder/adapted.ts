@@ -1,4 +1,4 @@
-import { DimensionMismatchError, InvalidArgumentError } from '../errors.ts'
+import { ClosedError, DimensionMismatchError, InvalidArgumentError } from '../errors.ts'
 import { normalize, type Vector } from '../vector.ts'
 import type { Encoder } from './encoder.ts'
 import { fingerprint } from './fingerprint.ts'
@@ -52,10 +52,16 @@ export function lowRankAdapter({ down, up, rank, dimensions, id }: LowRankWeight
 /** An encoder whose vectors pass through an adapter. Closing it leaves the base open: others share it. */
 export function adaptedEncoder(base: Encoder, adapter: QueryAdapter): Encoder {
   if (base.dimensions !== adapter.dimensions) throw new DimensionMismatchError('The adapter', adapter.dimensions, base.dimensions)
+  let closed = false
   return {
     id: fingerprint('adapted', base.id, adapter.id),
     dimensions: base.dimensions,
-    encode: async (texts, options) => (await base.encode(texts, options)).map(adapter),
-    close: async () => {},
+    async encode(texts, options) {
+      if (closed) throw new ClosedError('The adapted encoder')
+      return (await base.encode(texts, options)).map((vector) => adapter(vector))
+    },
+    async close() {
+      closed = true
+    },
   }
 }

@@ -80,7 +80,7 @@ export function screen(output: Output | undefined) {
   }
 
   function hitRow({ document, score }: Hit, label: string, right: boolean): string {
-    const text = [document.title, document.text].filter(Boolean).join('. ').replace(/\s+/g, ' ')
+    const text = document.text.replace(/\s+/g, ' ')
     const id = pad(document.id, 32)
     return `    ${dim(pad(label, 8))} ${right ? green('✔') : ' '} ${right ? green(id) : id} ${score.toFixed(2)}  ${dim(clip(text, 25))}`
   }

@@ -1,16 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Filter } from '../index.ts'
 
-/** Options that every command has. */
-export interface CommonOptions {
-  readonly verbose?: boolean
-}
-
 /** A subcommand with its examples under the help. */
 export function command(name: string, description: string, examples: readonly string[]): Command {
   return new Command(name)
     .description(description)
-    .option('--verbose', 'show the stack of an error')
     .helpOption('-h, --help', 'show this help')
     .showHelpAfterError(`(pilotfish ${name.split(' ')[0]} --help shows how it is used)`)
     .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}`).join('\n')}`)

@@ -37,7 +37,7 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
       "\nExamples:\n  $ pilotfish add ./docs --index ./knowledge\n  $ pilotfish search 'how much ibuprofen for a toddler?' --index ./knowledge",
     )
   for (const make of [addCommand, searchCommand, routeCommand, infoCommand, deleteCommand, expertsCommand, evalCommand]) {
-    program.addCommand(make(environment, end))
+    program.addCommand(make(environment, end).option('--verbose', 'show the stack of an error'))
   }
   for (const each of [program, ...program.commands]) {
     each.exitOverride().configureOutput({

@@ -31,7 +31,7 @@ export function addCommand(environment: Environment, end: (code: ExitCode) => vo
   return command('add', 'Add files to an index, or bring it up to date with them: unchanged documents are skipped.', [
     'pilotfish add ./docs README.md --index ./knowledge',
     'pilotfish add faq.jsonl --index ./knowledge --chunk-size 800',
-    'pilotfish add ./sets --index ./knowledge --json > summary.json   # every BEIR directory below ./sets',
+    'pilotfish add ./beir-sets --index ./knowledge --json > summary.json',
   ])
     .argument('<path...>', 'text or Markdown files, JSON lines, BEIR directories, or directories of these')
     .addOption(indexOption())
@@ -50,9 +50,10 @@ export function addCommand(environment: Environment, end: (code: ExitCode) => vo
     .addHelpText(
       'after',
       `
-JSON lines hold {"id", "title", "text", "metadata"}, all but "text" optional; other fields become metadata.
-Files are called after their path, and the parts of a long one path#1, path#2 and so on. Documents of a BEIR
-directory are called set/id after the directory's name, and have {"set"} in their metadata.`,
+JSON lines hold {"id", "title", "text", "metadata"}, all but "text" optional;
+other fields become metadata. Files are called after their path, and the parts
+of a long one path#1, path#2 and so on. Documents of a BEIR directory are called
+set/id after the directory's name, and have {"set"} in their metadata.`,
     )
     .action(async (paths: string[], options: AddCommandOptions) => end(await add(paths, options, environment)))
 }

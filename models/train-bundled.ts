@@ -25,12 +25,14 @@ const { values: given } = parseArgs({
     'no-late': { type: 'boolean', default: false },
     stage: { type: 'string', default: 'base' },
     bits: { type: 'string', default: '8' },
+    steps: { type: 'string', default: defaultStages.map(({ steps }) => steps).join() },
     only: { type: 'string' },
   },
 })
 const stages = ['base', 'experts', 'pilots']
 if (!stages.includes(given.stage)) throw new Error(`--stage is one of ${stages.join(', ')}: the stage to begin with; what comes before is read from --out.`)
 const seed = Number(given.seed)
+const baseStages = defaultStages.map((stage, i) => ({ ...stage, steps: Number(given.steps.split(',')[i] ?? stage.steps) }))
 const bits = given.bits === '4' ? 4 : 8
 const late = given['no-late'] ? new Set<string>() : lateSets
 const checkpoints = join(given.checkpoints, `seed-${seed}${given['no-late'] ? '-no-late' : ''}`)
@@ -53,11 +55,11 @@ say(`done: ${given.out}`)
 
 async function makeBase(): Promise<void> {
   const tasks = sets.map((set) => baseTask(set, !late.has(set.name)))
-  const fingerprint = createHash('sha256').update(JSON.stringify([defaultStages, seed, [...late], tasks.map(({ pairs, documents }) => [pairs.length, documents.length])])).digest('hex')
+  const fingerprint = createHash('sha256').update(JSON.stringify([baseStages, seed, [...late], tasks.map(({ pairs, documents }) => [pairs.length, documents.length])])).digest('hex')
   const kept = baseCheckpoints(checkpoints, fingerprint)
   const resume = kept.load()
   if (resume) say(`base: going on from step ${resume.step}`)
-  const base = await trainBase(tasks, { seed, onCheckpoint: kept.save, ...(resume && { resume }), onProgress: reporter('base') })
+  const base = await trainBase(tasks, { seed, stages: baseStages, onCheckpoint: kept.save, ...(resume && { resume }), onProgress: reporter('base') })
   for (const [name, bytes] of baseFiles(base)) write(`base/${name}`, bytes)
   const stored = await loadStaticModel(join(given.out, 'base'))
   for (const set of sets) {

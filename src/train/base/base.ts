@@ -2,8 +2,10 @@ import { Tokenizer } from '@huggingface/tokenizers'
 import { InvalidArgumentError } from '../../errors.ts'
 import { startWorker } from '../../worker.ts'
 import { random } from '../random.ts'
+import { bytesFor, workspace } from '../simd/workspace.ts'
 import { startClock, type TrainingProgress } from '../progress.ts'
 import { trainWordPiece, type TokenizerJson } from '../wordpiece.ts'
+import { laneBytes } from './lane.ts'
 import { documentFrequencies, packTask, type BaseTask, type PackedTask } from './packed.ts'
 import type { BaseJob, BaseSegment } from './worker.ts'
 
@@ -81,8 +83,12 @@ export async function trainBase(tasks: readonly BaseTask[], options: BaseOptions
   const packed = tasks.map((task) => packTask(task, tokenize))
   signal?.throwIfAborted()
 
-  const table = sharedFloats(size * dimensions)
-  const adam = { mean: sharedFloats(size * dimensions), square: sharedFloats(size * dimensions) }
+  const length = size * dimensions
+  const shared = bytesFor(...Array.from({ length: 3 + lanes }, () => length))
+  const perThread = laneBytes(dimensions, blockSize)
+  const space = workspace(shared + threads * perThread)
+  const table = space.floats(length)
+  const adam = { mean: space.floats(length), square: space.floats(length) }
   if (resume) {
     table.set(resume.table)
     adam.mean.set(resume.adam.mean)
@@ -90,11 +96,12 @@ export async function trainBase(tasks: readonly BaseTask[], options: BaseOptions
   } else initialise(table, dimensions, packed, seed)
 
   const job: Omit<BaseJob, 'thread'> = {
-    tasks: packed, dimensions, table, adam, threads, seed, blockSize, blocks, temperature,
+    tasks: packed, dimensions, memory: space.memory, table, adam, threads, seed, blockSize, blocks, temperature,
     gradients: Array.from({ length: lanes }, () => ({
-      values: sharedFloats(size * dimensions),
+      values: space.floats(length),
       touched: new Uint8Array(new SharedArrayBuffer(size)),
     })),
+    scratch: Array.from({ length: threads }, (_, thread) => ({ start: shared + thread * perThread, end: shared + (thread + 1) * perThread })),
     barrier: new Int32Array(new SharedArrayBuffer(8)),
   }
   const workers = Array.from({ length: threads }, (_, i) => startWorker(`base trainer ${i + 1}`, './train/base/worker.ts', 'train-worker'))
@@ -153,8 +160,4 @@ function* textsOf(tasks: readonly BaseTask[]): Iterable<string> {
     for (const { title = '', text } of documents) yield `${title} ${text}`
     for (const { query } of pairs) yield query
   }
-}
-
-function sharedFloats(length: number): Float32Array {
-  return new Float32Array(new SharedArrayBuffer(4 * length))
 }

@@ -25,7 +25,9 @@ export function drawBlock(tasks: readonly PackedTask[], { size, pairShare }: Blo
   const available = (task: PackedTask): number =>
     kind === 'pairs' ? task.queries.offsets.length - 1 : kind === 'titles' ? task.titled.length : task.splittable.length
   const task = weighted(tasks, (candidate) => Math.sqrt(available(candidate)), generator)
-  const rows = sampleBelow(available(task), size, generator)
+  const drawn = sampleBelow(available(task), size, generator)
+  // Whole fours go through the vector kernels; a set that is not one loses up to three rows of a block.
+  const rows = drawn.length > 4 ? drawn.slice(0, drawn.length - (drawn.length % 4)) : drawn
   if (kind === 'pairs') return drawPairs(task, rows, generator)
   return drawSpans(task, rows.map((row) => (kind === 'titles' ? task.titled : task.splittable)[row]!), kind, generator)
 }

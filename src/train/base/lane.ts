@@ -1,6 +1,6 @@
 import { infoNce } from '../info-nce.ts'
-import { multiplyTransposed, transpose } from '../matrix.ts'
-import { poolTokens, unpoolTokens } from '../pooling.ts'
+import { transpose } from '../matrix.ts'
+import { bytesFor, type Workspace } from '../simd/workspace.ts'
 import type { Block } from './block.ts'
 import type { PackedTexts } from './packed.ts'
 
@@ -11,61 +11,70 @@ export interface LaneGradient {
   readonly touched: Uint8Array
 }
 
+/** Most tokens of a text that a block holds. */
+export const longestText = 512
+
+/** Bytes a lane takes of its workspace. */
+export function laneBytes(dimensions: number, largest: number): number {
+  const matrix = largest * dimensions
+  return bytesFor(matrix, matrix, matrix, matrix, largest * largest, largest * largest, matrix, dimensions, largest * longestText, largest * longestText)
+}
+
 /** Computes losses and gradients of blocks; reuses its matrices, so one lane serves one thread. */
-export function baseLane(table: Float32Array, dimensions: number, largest: number) {
-  const room = (rows: number, columns: number): Float32Array => new Float32Array(rows * columns)
-  const queries = side(largest, dimensions)
-  const documents = side(largest, dimensions)
-  const cosines = room(largest, largest)
-  const turned = room(largest, largest)
-  const flipped = room(dimensions, largest)
-  const work = new Float32Array(dimensions)
+export function baseLane(space: Workspace, table: Float32Array, dimensions: number, largest: number) {
+  const queries = makeSide(space, largest, dimensions)
+  const documents = makeSide(space, largest, dimensions)
+  const cosines = space.floats(largest * largest)
+  const turned = space.floats(largest * largest)
+  const flipped = space.floats(dimensions * largest)
+  const work = space.floats(dimensions)
+
+  const pool = ({ tokens, offsets }: PackedTexts, side: Side): void => {
+    side.tokens.set(tokens)
+    for (let i = 0; i + 1 < offsets.length; i++) {
+      side.lengths[i] = space.poolTokens(table, dimensions, side.tokens, offsets[i]!, offsets[i + 1]!, side.units, i * dimensions)
+    }
+  }
+  const unpool = ({ values, touched }: LaneGradient, { offsets }: PackedTexts, { tokens, units, lengths, upstream }: Side): void => {
+    for (let i = 0; i + 1 < offsets.length; i++) {
+      space.unpoolTokens(values, touched, dimensions, tokens, offsets[i]!, offsets[i + 1]!, units, lengths[i]!, upstream, i * dimensions, work)
+    }
+  }
 
   return {
     /** Adds the block's gradient, times `weight`, and returns its loss. */
     run({ size, queries: queryTexts, documents: documentTexts, masked }: Block, temperature: number, weight: number, gradient: LaneGradient): number {
-      pool(table, dimensions, queryTexts, queries)
-      pool(table, dimensions, documentTexts, documents)
-      multiplyTransposed(queries.units, documents.units, cosines, size, size, dimensions)
+      pool(queryTexts, queries)
+      pool(documentTexts, documents)
+      space.multiplyTransposed(queries.units, documents.units, cosines, size, size, dimensions)
       const targets = Uint32Array.from({ length: size }, (_, i) => i)
       const loss = infoNce(cosines, { rows: size, columns: size, targets, masked, temperature, symmetric: true })
       for (let i = 0; i < size * size; i++) cosines[i]! *= weight
 
       transpose(documents.units, flipped, size, dimensions)
-      multiplyTransposed(cosines, flipped, queries.upstream, size, dimensions, size)
+      space.multiplyTransposed(cosines, flipped, queries.upstream, size, dimensions, size)
       transpose(queries.units, flipped, size, dimensions)
       transpose(cosines, turned, size, size)
-      multiplyTransposed(turned, flipped, documents.upstream, size, dimensions, size)
-      unpool(gradient, dimensions, queryTexts, queries, work)
-      unpool(gradient, dimensions, documentTexts, documents, work)
+      space.multiplyTransposed(turned, flipped, documents.upstream, size, dimensions, size)
+      unpool(gradient, queryTexts, queries)
+      unpool(gradient, documentTexts, documents)
       return loss
     },
   }
 }
 
 interface Side {
+  readonly tokens: Uint32Array
   readonly units: Float32Array
   readonly lengths: Float64Array
   readonly upstream: Float32Array
 }
 
-function side(largest: number, dimensions: number): Side {
+function makeSide(space: Workspace, largest: number, dimensions: number): Side {
   return {
-    units: new Float32Array(largest * dimensions),
+    tokens: space.integers(largest * longestText),
+    units: space.floats(largest * dimensions),
     lengths: new Float64Array(largest),
-    upstream: new Float32Array(largest * dimensions),
-  }
-}
-
-function pool(table: Float32Array, dimensions: number, { tokens, offsets }: PackedTexts, { units, lengths }: Side): void {
-  for (let i = 0; i + 1 < offsets.length; i++) {
-    lengths[i] = poolTokens(table, dimensions, tokens, offsets[i]!, offsets[i + 1]!, units, i * dimensions)
-  }
-}
-
-function unpool({ values, touched }: LaneGradient, dimensions: number, { tokens, offsets }: PackedTexts, { units, lengths, upstream }: Side, work: Float32Array): void {
-  for (let i = 0; i + 1 < offsets.length; i++) {
-    const at = i * dimensions
-    unpoolTokens(values, touched, dimensions, tokens, offsets[i]!, offsets[i + 1]!, units, lengths[i]!, upstream, at, work)
+    upstream: space.floats(largest * dimensions),
   }
 }

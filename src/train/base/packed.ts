@@ -71,7 +71,7 @@ export function packTask(task: BaseTask, tokenize: (text: string) => readonly nu
 
   const splittable = documents.flatMap((tokens, place) => (tokens.length >= shortestSplit ? [place] : []))
   const titled = documents.flatMap((tokens, place) => (titles[place]! > 0 && tokens.length > titles[place]! + 3 ? [place] : []))
-  const pairs = task.pairs.map((pair) => ({ ...pair, tokens: tokenize(pair.query) })).filter(({ tokens }) => tokens.length > 0)
+  const pairs = task.pairs.map((pair) => ({ ...pair, tokens: tokenize(pair.query).slice(0, limit) })).filter(({ tokens }) => tokens.length > 0)
   return {
     name: task.name,
     documents: pack(documents),

@@ -1,5 +1,7 @@
-import { adamUpdate, warmUpThenDecay, type AdamState } from '../adam.ts'
+import { warmUpThenDecay, type AdamState } from '../adam.ts'
 import { random } from '../random.ts'
+import type { SharedMemory } from '../simd/kernels.ts'
+import { workspace, type Workspace } from '../simd/workspace.ts'
 import { serveWorker } from '../../worker.ts'
 import { drawBlock } from './block.ts'
 import { baseLane, type LaneGradient } from './lane.ts'
@@ -9,6 +11,9 @@ import type { PackedTask } from './packed.ts'
 export interface BaseJob {
   readonly tasks: readonly PackedTask[]
   readonly dimensions: number
+  /** Holds the arrays below, and from `scratch[thread]` on room for each thread. */
+  readonly memory: SharedMemory
+  readonly scratch: readonly { readonly start: number; readonly end: number }[]
   readonly table: Float32Array
   readonly adam: AdamState
   /** One for each lane: their number, not that of the threads, fixes the order of additions, hence the result. */
@@ -35,12 +40,14 @@ export interface BaseSegment {
 }
 
 let job: BaseJob
+let space: Workspace
 let lane: ReturnType<typeof baseLane>
 
 serveWorker({
   start(given: BaseJob) {
     job = given
-    lane = baseLane(job.table, job.dimensions, job.blockSize)
+    space = workspace({ memory: job.memory, ...job.scratch[job.thread]! })
+    lane = baseLane(space, job.table, job.dimensions, job.blockSize)
   },
   /** Returns this thread's share of the mean loss. */
   segment(segment: BaseSegment): number {
@@ -81,7 +88,7 @@ function update(step: number, rate: number): void {
       values.fill(0, start, end)
       touched[row] = 0
     }
-    adamUpdate(table, sum.values, adam, start, end, { rate, step: step + 1 })
+    space.adamUpdate(table, sum.values, adam, start, end, { rate, step: step + 1 })
     sum.values.fill(0, start, end)
     sum.touched[row] = 0
   }

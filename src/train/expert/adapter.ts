@@ -24,8 +24,14 @@ export function adapterQuerySide(vectors: readonly Vector[], dimensions: number,
   let units: Float32Array = new Float32Array(0)
   let lengths: number[] = []
 
+  const first = { down: down.values.slice(), up: up.values.slice() }
   return {
     dimensions,
+    reset() {
+      down.values.set(first.down)
+      up.values.set(first.up)
+      for (const { adam } of [up, down]) for (const average of [adam.mean, adam.square]) average.fill(0)
+    },
     forward(queries, out) {
       const rows = queries.length
       inputs = new Float32Array(rows * dimensions)

@@ -3,11 +3,12 @@ import type { Encoder } from '../../encoder/encoder.ts'
 import { poolTokens } from '../pooling.ts'
 import { startClock, type TrainingProgress } from '../progress.ts'
 import { nearest } from '../ranking.ts'
+import { bytesFor, workspace } from '../simd/workspace.ts'
 import { adapterQuerySide, type LearnedAdapter } from './adapter.ts'
-import { fitQuerySide, scoreHeldOut, type FitQuery, type FitSet } from './fit.ts'
+import { fitBytes, fitQuerySide, fitRoom, scoreHeldOut, type FitQuery, type FitRoom, type FitSet } from './fit.ts'
 import { divideSets, type DividedSet, type TrainingPair, type TrainingQuery, type TrainingSet } from './pairs.ts'
 import type { QuerySide } from './query-side.ts'
-import { tableQuerySide, type LearnedTable, type StaticBase } from './table.ts'
+import { queryTokens, tableBytes, tableQuerySide, type LearnedTable, type StaticBase } from './table.ts'
 
 interface CommonOptions {
   readonly name: string
@@ -68,64 +69,72 @@ export interface TrainedExpert<Changes> {
 export function trainExpert(options: TableExpertOptions): Promise<TrainedExpert<LearnedTable>>
 export function trainExpert(options: AdapterExpertOptions): Promise<TrainedExpert<LearnedAdapter>>
 export async function trainExpert(options: TableExpertOptions | AdapterExpertOptions): Promise<TrainedExpert<LearnedTable | LearnedAdapter>> {
-  const { name, seed = 1, signal, force = false } = options
+  const { name, base, seed = 1, signal, force = false, batchSize = 384, hardNegatives = 0 } = options
+  const { dimensions } = base
   const sets = divideSets(options.pairs, seed)
   const texts: string[] = []
   const number = (queries: readonly TrainingQuery[]): FitQuery[] => queries.map(({ text, positives }) => ({ query: texts.push(text) - 1, positives }))
   const numbered = sets.map(({ documents, queries, heldOut }) => ({ documents, queries: number(queries), heldOut: number(heldOut) }))
   const embed = embedder(options)
-  const queryVectors = options.method === 'adapter' || options.hardNegatives ? await embed(texts) : new Float32Array(0)
-  const foreign = await embed(options.foreign ?? [])
-  const { dimensions } = options.base
+  const plain = (list: readonly string[]): Promise<Float32Array> => embed(list, new Float32Array(list.length * dimensions))
+  const queryVectors = options.method === 'adapter' || hardNegatives > 0 ? await plain(texts) : new Float32Array(0)
+  const foreign = await plain(options.foreign ?? [])
+
+  const tokens = options.method === 'table' ? queryTokens(options.base, texts) : undefined
+  const counts = sets.map(({ documents, heldOut }) => ({ documents: documents.length, heldOut: heldOut.length }))
+  const space = workspace(
+    bytesFor(...counts.map(({ documents }) => documents * dimensions)) +
+      fitBytes(dimensions, counts, { batchSize, hardNegatives }) +
+      (options.method === 'table' ? tableBytes(options.base, tokens!) : 0),
+  )
   const fitSets: FitSet[] = []
   for (const { documents, queries, heldOut } of numbered) {
-    const vectors = await embed(documents)
-    fitSets.push({ documents: vectors, queries: options.hardNegatives ? mineHard(queries, queryVectors, vectors, dimensions) : queries, heldOut })
+    const vectors = await embed(documents, space.floats(documents.length * dimensions))
+    fitSets.push({ documents: vectors, queries: hardNegatives > 0 ? mineHard(queries, queryVectors, vectors, dimensions) : queries, heldOut })
   }
+  const room = fitRoom(space, dimensions, counts, { batchSize, hardNegatives })
+  const side: QuerySide & { changes(): LearnedTable | LearnedAdapter } =
+    options.method === 'table'
+      ? tableQuerySide(space, options.base, tokens!)
+      : adapterQuerySide(rowsOf(queryVectors, dimensions), dimensions, options.rank ?? 64, seed)
   signal?.throwIfAborted()
 
-  const makeSide = (): QuerySide & { changes(): LearnedTable | LearnedAdapter } =>
-    options.method === 'table'
-      ? tableQuerySide(options.base, texts)
-      : adapterQuerySide(rowsOf(queryVectors, dimensions), dimensions, options.rank ?? 64, seed)
-  const general = scoreHeldOut(makeSide(), fitSets)
-  const attempts = await tryRates(options, sets, fitSets, makeSide, foreign)
-  const { side, score, step, rate } = attempts.reduce((best, next) => (next.score > best.score ? next : best))
+  const general = scoreHeldOut(side, fitSets, room)
+  const attempts = []
+  for await (const attempt of tryRates(options, sets, fitSets, side, room, foreign)) attempts.push({ ...attempt, changes: side.changes() })
+  const { changes, score, step, rate } = attempts.reduce((best, next) => (next.score > best.score ? next : best))
   if (score <= general && !force) throw new TrainingRefusedError(name, { expert: score, general })
-  return { name, base: options.base.id, changes: side.changes(), heldOut: { general, expert: score }, rate, steps: step }
+  return { name, base: base.id, changes, heldOut: { general, expert: score }, rate, steps: step }
 }
 
-async function tryRates<Side extends QuerySide>(
+async function* tryRates(
   { method, rates, steps, batchSize = 384, temperature = 0.05, hardNegatives = 0, seed = 1, signal, onProgress }: TableExpertOptions | AdapterExpertOptions,
   sets: readonly DividedSet[],
   fitSets: readonly FitSet[],
-  makeSide: () => Side,
+  side: QuerySide,
+  room: FitRoom,
   foreign: Float32Array,
-): Promise<{ side: Side; score: number; step: number; rate: number }[]> {
+): AsyncGenerator<{ score: number; step: number; rate: number }> {
   const small = sets.reduce((sum, { queries }) => sum + queries.length, 0) < 2000
   const most = steps ?? (small ? 120 : 200)
   const candidates = rates ?? [(method === 'table' ? 5e-3 : 1e-3) * (small ? 0.4 : 1)]
   if (candidates.length === 0 || !candidates.every((rate) => rate > 0 && Number.isFinite(rate))) throw new InvalidArgumentError('rates', 'must hold positive numbers')
   const clock = startClock(most * candidates.length)
-  const attempts = []
   for (const [attempt, rate] of candidates.entries()) {
-    const side = makeSide()
-    const best = await fitQuerySide(side, fitSets, {
+    const best = await fitQuerySide(side, fitSets, room, {
       steps: most, rate, batchSize, temperature, seed, foreign, hardNegatives, signal,
       lookEvery: Math.max(10, Math.round(most / 10)),
       patience: 4,
       onStep: (step, loss, score) => onProgress?.({ ...clock(attempt * most + step), stage: `rate ${rate}`, loss, score }),
     })
-    attempts.push({ side, rate, ...best })
+    yield { rate, ...best }
   }
-  return attempts
 }
 
-/** Unit vectors of texts under the base, one after another. */
-function embedder(options: TableExpertOptions | AdapterExpertOptions): (texts: readonly string[]) => Promise<Float32Array> {
+/** Writes the unit vectors of texts under the base, one after another. */
+function embedder(options: TableExpertOptions | AdapterExpertOptions): (texts: readonly string[], vectors: Float32Array) => Promise<Float32Array> {
   const { dimensions } = options.base
-  return async (texts) => {
-    const vectors = new Float32Array(texts.length * dimensions)
+  return async (texts, vectors) => {
     if (options.method === 'table') {
       const { base, signal } = options
       let turn = performance.now()

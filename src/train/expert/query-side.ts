@@ -4,10 +4,12 @@
  */
 export interface QuerySide {
   readonly dimensions: number
-  /** Writes the unit vector of each query, one after another. */
+  /** Writes the unit vector of each query, one after another. `out` lies in the workspace the side was made with. */
   forward(queries: readonly number[], out: Float32Array): void
   /** Learns from the gradient with respect to what the last `forward` wrote. */
   learn(upstream: Float32Array, rate: number, step: number): void
+  /** Goes back to where the base is. */
+  reset(): void
   /** Remembers the present state, or goes back to the remembered one. */
   keep(): void
   restore(): void

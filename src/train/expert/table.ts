@@ -1,5 +1,4 @@
-import { adamUpdate } from '../adam.ts'
-import { poolTokens, unpoolTokens } from '../pooling.ts'
+import { bytesFor, type Workspace } from '../simd/workspace.ts'
 import type { QuerySide } from './query-side.ts'
 
 /** A static model as trainers see it; `loadStaticModel` gives one. */
@@ -17,15 +16,42 @@ export interface LearnedTable {
   readonly deltas: Float32Array
 }
 
+/** The texts of queries as a static base reads them. */
+export interface QueryTokens {
+  readonly tokens: readonly number[]
+  /** Query `i` is `tokens[offsets[i]…offsets[i + 1]]`. */
+  readonly offsets: readonly number[]
+}
+
+/** Tokenises queries once. */
+export function queryTokens(base: StaticBase, texts: readonly string[]): QueryTokens {
+  const tokens: number[] = []
+  const offsets = [0]
+  for (const text of texts) {
+    for (const token of Array.from(base.tokenize(text))) tokens.push(token)
+    offsets.push(tokens.length)
+  }
+  return { tokens, offsets }
+}
+
+/** Bytes that `tableQuerySide` takes of its workspace. */
+export function tableBytes({ table, dimensions }: StaticBase, { tokens }: QueryTokens): number {
+  return bytesFor(table.length, table.length, table.length, table.length, dimensions, tokens.length)
+}
+
 /** Learns a token table of its own for queries, starting from the base's. Only rows of tokens it has seen change. */
-export function tableQuerySide(base: StaticBase, texts: readonly string[]): QuerySide & { changes(): LearnedTable } {
+export function tableQuerySide(space: Workspace, base: StaticBase, queries: QueryTokens): QuerySide & { changes(): LearnedTable } {
   const { dimensions } = base
-  const tokens = texts.map((text) => base.tokenize(text))
-  const table = base.table.slice()
-  const adam = { mean: new Float32Array(table.length), square: new Float32Array(table.length) }
-  const gradient = new Float32Array(table.length)
-  const touched = new Uint8Array(table.length / dimensions)
-  const work = new Float32Array(dimensions)
+  const { offsets } = queries
+  const size = base.table.length
+  const table = space.floats(size)
+  const adam = { mean: space.floats(size), square: space.floats(size) }
+  const gradient = space.floats(size)
+  const work = space.floats(dimensions)
+  const tokens = space.integers(queries.tokens.length)
+  tokens.set(queries.tokens)
+  table.set(base.table)
+  const touched = new Uint8Array(size / dimensions)
   let kept = table.slice()
   let batch: readonly number[] = []
   let units: Float32Array = new Float32Array(0)
@@ -33,20 +59,24 @@ export function tableQuerySide(base: StaticBase, texts: readonly string[]): Quer
 
   return {
     dimensions,
-    forward(queries, out) {
-      batch = queries
-      lengths = queries.map((query, i) => poolTokens(table, dimensions, tokens[query]!, 0, tokens[query]!.length, out, i * dimensions))
+    reset() {
+      table.set(base.table)
+      adam.mean.fill(0)
+      adam.square.fill(0)
+    },
+    forward(numbers, out) {
+      batch = numbers
+      lengths = numbers.map((query, i) => space.poolTokens(table, dimensions, tokens, offsets[query]!, offsets[query + 1]!, out, i * dimensions))
       units = out
     },
     learn(upstream, rate, step) {
       batch.forEach((query, i) => {
-        const ids = tokens[query]!
-        unpoolTokens(gradient, touched, dimensions, ids, 0, ids.length, units, lengths[i]!, upstream, i * dimensions, work)
+        space.unpoolTokens(gradient, touched, dimensions, tokens, offsets[query]!, offsets[query + 1]!, units, lengths[i]!, upstream, i * dimensions, work)
       })
       for (let row = 0; row < touched.length; row++) {
         if (!touched[row]) continue
         const start = row * dimensions
-        adamUpdate(table, gradient, adam, start, start + dimensions, { rate, step, beta2: 0.999 })
+        space.adamUpdate(table, gradient, adam, start, start + dimensions, { rate, step, beta2: 0.999 })
         gradient.fill(0, start, start + dimensions)
         touched[row] = 0
       }

@@ -4,8 +4,9 @@ import { palette } from '../display/colour.ts'
 import { count, counted, duration } from '../display/numbers.ts'
 import { problemLog, reasonSummary, type ProblemLog } from '../display/problems.ts'
 import { progressView } from '../display/progress.ts'
-import { UsageError, type Environment, type ExitCode, type Interrupt } from '../environment.ts'
+import { UsageError, type Environment, type ExitCode } from '../environment.ts'
 import { command, indexOption, jsonOption, nameList, packOption, wholeNumber } from '../options.ts'
+import { stopper } from '../stopper.ts'
 import { textSplitter } from '../sources/split.ts'
 import { removeStaleParts } from '../sources/stale.ts'
 import { documentStream, type StreamCounts } from '../sources/stream.ts'
@@ -75,7 +76,7 @@ async function add(paths: readonly string[], options: AddCommandOptions, environ
   if (sources.length === 0 && log.failures() === 0) throw new UsageError(`There is nothing to add in ${paths.join(', ')}.`)
   const bytes = sources.reduce((sum, source) => sum + source.bytes, 0)
 
-  const stop = stopper(environment, (line) => progress.log(line))
+  const stop = stopper(environment, () => progress.log('pilotfish: finishing the running batch (once more to stop at once)'))
   let engine: Engine | undefined
   try {
     progress = progressView(environment.stderr, { label: 'Embedding again', quiet: options.quiet ?? false })
@@ -84,7 +85,7 @@ async function add(paths: readonly string[], options: AddCommandOptions, environ
       ...(options.pack !== undefined && { pack: options.pack }),
       ...(options.reembed && {
         reembed: true,
-        onProgress: ({ done, total }) => progress.update({ documents: done, share: done / (total || 1) }),
+        onProgress: ({ done, total }) => progress.update({ done, share: done / (total || 1) }),
       }),
       signal: stop.signal,
     })
@@ -101,7 +102,7 @@ async function add(paths: readonly string[], options: AddCommandOptions, environ
     const result = await engine.add(stream.documents, {
       batchSize: options.batchSize,
       signal: stop.signal,
-      onProgress: ({ done }) => progress.update({ documents: done, share: bytes === 0 ? 1 : stream.counts.bytes / bytes }),
+      onProgress: ({ done }) => progress.update({ done, share: bytes === 0 ? 1 : stream.counts.bytes / bytes }),
     })
     const outdated = before === 0 ? 0 : await removeStaleParts(engine, stream.partsOf)
     const { documents: stored } = await engine.info()
@@ -122,23 +123,6 @@ async function add(paths: readonly string[], options: AddCommandOptions, environ
     progress.stop()
     stop.release()
     await engine?.close()
-  }
-}
-
-/** The first request to stop lets the running batch finish; the second aborts it. */
-function stopper(environment: Environment, log: (line: string) => void) {
-  const abort = new AbortController()
-  let received: Interrupt | undefined
-  const release = environment.onInterrupt((signal) => {
-    if (received) return abort.abort()
-    received = signal
-    log('pilotfish: finishing the running batch (once more to stop at once)')
-  })
-  return {
-    signal: abort.signal,
-    requested: () => received !== undefined,
-    exitCode: (): ExitCode => (received === 'SIGTERM' ? 143 : 130),
-    release,
   }
 }
 

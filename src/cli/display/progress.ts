@@ -4,15 +4,25 @@ import { bar as drawBar, count, duration } from './numbers.ts'
 
 /** Shows how far a long command is. */
 export interface Progress {
-  update(state: { readonly documents: number; readonly share: number }): void
+  update(state: State): void
   /** A line above the bar. */
   log(line: string): void
   stop(): void
 }
 
+/** How much is done, and which share of the whole that is, in [0, 1]. */
+interface State {
+  readonly done: number
+  readonly share: number
+}
+
+type Units = readonly [many: string, rate: string]
+
 export interface ProgressOptions {
   /** What is being done: "Indexing". */
   readonly label: string
+  /** What is counted, and what their rate is called. @default ['documents', 'docs/s'] */
+  readonly units?: Units
   /** Says nothing but what is logged. @default false */
   readonly quiet?: boolean
   /** Milliseconds between two lines where there is no terminal. @default 5000 */
@@ -23,7 +33,7 @@ export interface ProgressOptions {
 /** A bar with rate and remaining time on a terminal; elsewhere a plain line every few seconds. */
 export function progressView(
   output: Output,
-  { label, quiet = false, interval = 5000, now = () => performance.now() }: ProgressOptions,
+  { label, units = ['documents', 'docs/s'], quiet = false, interval = 5000, now = () => performance.now() }: ProgressOptions,
 ): Progress {
   const print = (line: string): void => void output.write(`${line}\n`)
   if (quiet) return { update() {}, log: print, stop() {} }
@@ -36,7 +46,7 @@ export function progressView(
         pace.update(state)
         if (now() - last < interval) return
         last = now()
-        print(`${label}: ${describe(state, pace)}`)
+        print(`${label}: ${describe(state, pace, units)}`)
       },
       log: print,
       stop() {},
@@ -51,10 +61,9 @@ export function progressView(
     forceRedraw: true,
     linewrap: false,
     fps: 10,
-    format: (_options, _params, state: { documents: number; share: number }) =>
-      `${label} │${drawBar(state.share, 20)}│ ${describe(state, pace)}`,
+    format: (_options, _params, state: State) => `${label} │${drawBar(state.share, 20)}│ ${describe(state, pace, units)}`,
   })
-  view.start(1, 0, { documents: 0, share: 0 })
+  view.start(1, 0, { done: 0, share: 0 })
   return {
     update(state) {
       pace.update(state)
@@ -69,7 +78,7 @@ export function progressView(
 }
 
 interface Pace {
-  update(state: { readonly documents: number; readonly share: number }): void
+  update(state: State): void
   /** Documents per second over the last few seconds; `undefined` before there is something to go by. */
   rate(): number | undefined
   /** Seconds left; `undefined` before there is something to go by. */
@@ -78,20 +87,20 @@ interface Pace {
 
 /** Measured over a sliding window: skipping what is unchanged is a hundred times faster than embedding. */
 function paceOf(now: () => number, window = 10_000): Pace {
-  const marks = [{ time: now(), documents: 0, share: 0 }]
+  const marks = [{ time: now(), done: 0, share: 0 }]
   const span = () => {
     const first = marks[0]!
     const last = marks.at(-1)!
-    return { seconds: (last.time - first.time) / 1000, documents: last.documents - first.documents, share: last.share - first.share, last }
+    return { seconds: (last.time - first.time) / 1000, done: last.done - first.done, share: last.share - first.share, last }
   }
   return {
-    update({ documents, share }) {
-      marks.push({ time: now(), documents, share })
+    update({ done, share }) {
+      marks.push({ time: now(), done, share })
       while (marks.length > 2 && marks.at(-1)!.time - marks[1]!.time > window) marks.shift()
     },
     rate() {
-      const { seconds, documents } = span()
-      return seconds > 0 ? documents / seconds : undefined
+      const { seconds, done } = span()
+      return seconds > 0 ? done / seconds : undefined
     },
     left() {
       const { seconds, share, last } = span()
@@ -100,13 +109,13 @@ function paceOf(now: () => number, window = 10_000): Pace {
   }
 }
 
-function describe({ documents, share }: { documents: number; share: number }, pace: Pace): string {
+function describe({ done, share }: State, pace: Pace, [many, rateUnit]: Units): string {
   const rate = pace.rate()
   const left = pace.left()
   return [
     `${Math.floor(share * 100)} %`,
-    `${count(documents)} documents`,
-    ...(rate === undefined ? [] : [`${count(rate)} docs/s`]),
+    `${count(done)} ${many}`,
+    ...(rate === undefined ? [] : [`${count(rate)} ${rateUnit}`]),
     ...(left === undefined || share >= 1 ? [] : [`${duration(left)} left`]),
   ].join(' · ')
 }

@@ -14,7 +14,7 @@ describe('progressView', () => {
     let clock = 0
     const progress = progressView(stream, { label: 'Indexing', now: () => clock })
 
-    for (clock = 1000; clock <= 12_000; clock += 1000) progress.update({ documents: clock, share: clock / 20_000 })
+    for (clock = 1000; clock <= 12_000; clock += 1000) progress.update({ done: clock, share: clock / 20_000 })
     progress.stop()
 
     expect(text()).toBe(
@@ -26,7 +26,7 @@ describe('progressView', () => {
     const { stream, text } = output(true)
     const progress = progressView(stream, { label: 'Indexing' })
 
-    progress.update({ documents: 512, share: 0.5 })
+    progress.update({ done: 512, share: 0.5 })
     progress.log('pilotfish: a.txt is binary; skipped')
     progress.stop()
 
@@ -39,7 +39,7 @@ describe('progressView', () => {
     const { stream, text } = output(false)
     const progress = progressView(stream, { label: 'Indexing', quiet: true, interval: 0 })
 
-    progress.update({ documents: 1, share: 1 })
+    progress.update({ done: 1, share: 1 })
     progress.log('a problem')
 
     expect(text()).toBe('a problem\n')
@@ -50,8 +50,8 @@ describe('progressView', () => {
     let clock = 0
     const progress = progressView(stream, { label: 'Indexing', now: () => clock, interval: 30_000 })
 
-    for (clock = 1000; clock <= 10_000; clock += 1000) progress.update({ documents: clock * 10, share: 0.5 })
-    for (; clock <= 30_000; clock += 1000) progress.update({ documents: 100_000 + (clock - 10_000) / 100, share: 0.5 + clock / 1e6 })
+    for (clock = 1000; clock <= 10_000; clock += 1000) progress.update({ done: clock * 10, share: 0.5 })
+    for (; clock <= 30_000; clock += 1000) progress.update({ done: 100_000 + (clock - 10_000) / 100, share: 0.5 + clock / 1e6 })
 
     expect(text()).toContain(' 10 docs/s')
   })

@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { folder } from '../folder.ts'
+import { terminal } from '../terminal.ts'
+
+/** Two sets whose answers are plain, but for one query whose judgement nothing can meet. */
+function sets(): string {
+  const lines = (...records: object[]) => records.map((record) => JSON.stringify(record)).join('\n')
+  const qrels = (...rows: string[]) => ['query-id\tcorpus-id\tscore', ...rows].join('\n')
+  return folder({
+    'health/corpus.jsonl': lines({ _id: 'a', text: 'ibuprofen dose for a child' }, { _id: 'b', text: 'a cold and a cough' }),
+    'health/queries.jsonl': lines({ _id: 'q1', text: 'dose for a child' }, { _id: 'q2', text: 'cough doctor' }),
+    'health/qrels/test.tsv': qrels('q1\ta\t1', 'q2\tb\t1'),
+    'commands/corpus.jsonl': lines({ _id: 'a', text: 'tar archive' }, { _id: 'b', text: 'kill process' }),
+    'commands/queries.jsonl': lines({ _id: 'q1', text: 'tar archive file' }, { _id: 'q2', text: 'kill a process' }),
+    'commands/qrels/test.tsv': qrels('q1\ta\t1', 'q2\tgone\t1'),
+  })
+}
+
+describe('pilotfish eval', () => {
+  it('asks what was added and prints a score for each set and system', async () => {
+    const data = sets()
+    const { execute } = terminal()
+    await execute('add', data, '--index', data, '--quiet')
+
+    const { code, stdout } = await execute('eval', '--data', data, '--index', data)
+
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^ndcg@10 test +queries +bm25 +general +general\+bm25 +routed +routed\+bm25\n/)
+    expect(stdout).toMatch(/\ncommands +2( +50\.0){5}\nhealth +2( +100\.0){5}\nmean +4( +75\.0){5}\n/)
+    expect(stdout).toMatch(/test queries over 4 documents in one collection; pilotfish .*, Node /)
+    expect(
+      stdout
+        .split('\n')
+        .slice(0, 5)
+        .every((line) => line.length <= 80),
+    ).toBe(true)
+  })
+
+  it('writes JSON and Markdown', async () => {
+    const data = sets()
+    const { execute } = terminal()
+    await execute('add', data, '--index', data, '--quiet')
+
+    await execute(
+      'eval',
+      '--data',
+      join(data, 'health'),
+      '--index',
+      data,
+      '--systems',
+      'routed,expert:shell',
+      '--json',
+      join(data, 'r.json'),
+      '--markdown',
+      join(data, 'r.md'),
+      '--quiet',
+    )
+    const printed = await execute(
+      'eval',
+      '--data',
+      join(data, 'health'),
+      '--index',
+      data,
+      '--metrics',
+      'recall@1,mrr',
+      '--systems',
+      'bm25',
+      '--json',
+    )
+
+    expect(JSON.parse(readFileSync(join(data, 'r.json'), 'utf8'))).toMatchObject({
+      split: 'test',
+      queries: { health: 2 },
+      systems: { routed: { mean: { 'ndcg@10': 1 } } },
+      routes: { health: { medical: 2 } },
+    })
+    expect(readFileSync(join(data, 'r.md'), 'utf8')).toMatch(
+      /^\| ndcg@10 \| mean \| health \|\n[^\n]*\n\| routed \| 100\.0 \| 100\.0 \|\n\| expert:shell \|/,
+    )
+    expect(printed.json()).toMatchObject({ systems: { bm25: { mean: { 'recall@1': 1, mrr: 1 } } } })
+  })
+
+  it('names what is missing', async () => {
+    const data = sets()
+    const { execute } = terminal()
+    const evaluate = (...options: string[]) => execute('eval', '--data', data, '--index', data, ...options)
+
+    expect(await evaluate()).toMatchObject({ code: 2, stderr: expect.stringContaining('Add them first: pilotfish add') })
+    await execute('add', data, '--index', data, '--quiet')
+    expect(await evaluate('--split', 'dev')).toMatchObject({ code: 1, stderr: expect.stringContaining('splits with judgements: test') })
+    expect(await evaluate('--systems', 'magic')).toMatchObject({ code: 2, stderr: expect.stringContaining('Systems: bm25, general') })
+    expect(await evaluate('--metrics', 'f1')).toMatchObject({ code: 2, stderr: expect.stringContaining('f1 is none of') })
+    expect(await execute('eval', '--data', folder(), '--index', data)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('There is no BEIR directory'),
+    })
+  })
+
+  it('stops when interrupted', async () => {
+    const data = sets()
+    const { execute, store, interrupt } = terminal()
+    await execute('add', data, '--index', data, '--quiet')
+    const search = store.search.bind(store)
+    store.search = (...args) => {
+      interrupt('SIGINT')
+      return search(...args)
+    }
+
+    expect((await execute('eval', '--data', data, '--index', data, '--quiet')).code).toBe(130)
+  })
+})

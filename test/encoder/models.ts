@@ -1,20 +1,17 @@
 import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
+import { sharedModels } from './model-paths.ts'
 
-const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url))
-
-export const tinyBert = path('../fixtures/models/tiny-bert')
-export const tinyStatic = path('../fixtures/models/tiny-static')
+export { tinyBert, tinyStatic } from './model-paths.ts'
 
 /** Words that are one token each in both tiny models. */
 export const tinyWords = ['archive', 'bank', 'child', 'code', 'command', 'dose', 'fever', 'file', 'ibuprofen', 'list', 'loan', 'process', 'tar', 'unpack']
 
 /** Real models that are too large for the repository lie beside it; tests that need them say so when they skip. */
 export function sharedModel(name: string): { readonly directory: string; readonly missing: boolean; readonly note: string } {
-  const directory = path(`../../../shared/models/${name}`)
+  const directory = join(sharedModels, name)
   const missing = !existsSync(directory)
   return { directory, missing, note: missing ? ` (skipped: ../shared/models/${name} is not there)` : '' }
 }

@@ -19,6 +19,7 @@ export function hubJson(url: string, access: HubAccess): Promise<unknown> {
     try {
       return await response.json()
     } catch (error) {
+      if (error instanceof SyntaxError) throw new DownloadError(url, 'the answer is not JSON, so this is no Hugging Face-type hub', response.status, error)
       throw failure(url, error, access, stalled)
     } finally {
       stalled.stop()

@@ -44,8 +44,7 @@ describe('the LangChain chatbot', () => {
   it('says who was asked and what was found, then quotes when there is no model', async () => {
     const { notes, pieces } = await ask('What dose of ibuprofen for a child?')
 
-    expect(notes[0]).toMatch(/^asked medical \(/)
-    expect(notes[1]).toMatch(/^found m1/)
+    expect(notes).toEqual([expect.stringMatching(/^asked medical \(/), expect.stringMatching(/^found m1/)])
     expect(pieces.join('')).toBe(
       'No model is configured, so these are the closest sentences, word for word:\n- The dose of ibuprofen for a child with fever [m1]',
     )
@@ -84,6 +83,15 @@ describe('the LangChain chatbot', () => {
     await server.close()
 
     await expect(ask('tar', { model: true })).rejects.toThrow(/cannot be reached/)
+  })
+
+  it('fails once, and with the reason, when a follow-up cannot be rewritten or nothing can be looked up', async () => {
+    const history: Turn[] = [{ role: 'user', content: 'What does tar do?' }]
+    await server.close()
+    await expect(ask('And how?', { model: true, history })).rejects.toThrow(/cannot be reached/)
+
+    await engine.close()
+    await expect(ask('tar')).rejects.toThrow(/closed/)
   })
 
   it('stops when the user does', async () => {

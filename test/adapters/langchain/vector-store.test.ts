@@ -4,13 +4,20 @@ import { VectorStore } from '@langchain/core/vectorstores'
 import { describe, expect, it } from 'vitest'
 import { InvalidArgumentError, InvalidDocumentError, InvalidFilterError, UnsupportedError } from 'pilotfish'
 import { PilotfishVectorStore, type HitMetadata } from 'pilotfish/langchain'
-import { toyDocuments, toyEngine } from '../../engine-fixture.ts'
+import { embeddedStore } from '../../../src/store/embedded.ts'
+import { memoryStore } from '../../../src/store/memory.ts'
+import { toy, toyDocuments, toyEngine } from '../../engine-fixture.ts'
 import { describeVectorStore } from './vector-store-conformance.ts'
 
-describeVectorStore('PilotfishVectorStore', async () => {
-  const engine = await toyEngine()
-  return { store: new PilotfishVectorStore({ engine }), close: () => engine.close() }
-})
+for (const [name, openStore] of [
+  ['memoryStore', memoryStore],
+  ['embeddedStore', () => embeddedStore(':memory:')],
+] as const) {
+  describeVectorStore(`PilotfishVectorStore over ${name}`, async () => {
+    const { engine } = await toy(await openStore())
+    return { store: new PilotfishVectorStore({ engine }), close: () => engine.close() }
+  })
+}
 
 async function filled(options: Partial<ConstructorParameters<typeof PilotfishVectorStore>[0]> = {}): Promise<PilotfishVectorStore> {
   const engine = await toyEngine()

@@ -79,7 +79,7 @@ async function add(paths: readonly string[], options: AddCommandOptions, environ
   const stop = stopper(environment, () => progress.log('pilotfish: finishing the running batch (once more to stop at once)'))
   let engine: Engine | undefined
   try {
-    progress = progressView(environment.stderr, { label: 'Embedding again', quiet: options.quiet ?? false })
+    progress = progressView(environment.stderr, { label: 'Embedding again', quiet: options.quiet === true || options.reembed !== true })
     engine = await environment.open({
       directory: options.index,
       ...(options.pack !== undefined && { pack: options.pack }),

@@ -63,17 +63,24 @@ export function progressView(
     fps: 10,
     format: (_options, _params, state: State) => `${label} │${drawBar(state.share, 20)}│ ${describe(state, pace, units)}`,
   })
-  view.start(1, 0, { done: 0, share: 0 })
+  let state: State = { done: 0, share: 0 }
+  let running = true
+  view.start(1, 0, { ...state })
   return {
-    update(state) {
-      pace.update(state)
-      view.update(state.share, { ...state })
+    update(next) {
+      state = next
+      pace.update(next)
+      view.update(next.share, { ...next })
     },
     log(line) {
-      output.write('\r\x1b[K')
+      if (running) view.stop()
       print(line)
+      if (running) view.start(1, state.share, { ...state })
     },
-    stop: () => view.stop(),
+    stop() {
+      if (running) view.stop()
+      running = false
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +29,7 @@ describe('the demo', () => {
     const folder = mkdtempSync(join(tmpdir(), 'pilotfish-demo-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     cpSync(join(root, 'examples/demo'), folder, { recursive: true })
+    writeFileSync(join(folder, 'package.json'), '{"type": "module"}')
 
     const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', tsx, 'demo.ts', '--json'], {
       cwd: folder,

@@ -38,8 +38,14 @@ export interface DownloadProgress {
  * @param weights What those files are called in an error.
  * @throws ModelNotFoundError, DownloadError, OfflineError
  */
-export async function resolveModel(source: string, isWeights: (path: string) => boolean, weights: string, options: HubOptions = {}): Promise<string> {
-  if (typeof source !== 'string' || source === '') throw new InvalidArgumentError('source', 'is not a directory or a hub repository such as "owner/name"')
+export async function resolveModel(
+  source: string,
+  isWeights: (path: string) => boolean,
+  weights: string,
+  options: HubOptions = {},
+): Promise<string> {
+  if (typeof source !== 'string' || source === '')
+    throw new InvalidArgumentError('source', 'is not a directory or a hub repository such as "owner/name"')
   if (await isDirectory(source)) return source
   if (!/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(source)) {
     throw new ModelNotFoundError(source, 'model directory', 'Give a directory that exists, or a hub repository such as "owner/name".')
@@ -55,11 +61,18 @@ export async function resolveModel(source: string, isWeights: (path: string) => 
   const known = await cachedListing(repository, revision)
   if (offline && !known) throw new OfflineError(`${source} at "${revision}"`, cache)
   // A branch may have moved; a commit never does.
-  const { commit, files } = known && (offline || isCommit(revision)) ? known : await fetchListing(`${hubUrl}/api/models/${source}/revision/${encodeURIComponent(revision)}`, repository, revision, access)
+  const { commit, files } =
+    known && (offline || isCommit(revision))
+      ? known
+      : await fetchListing(`${hubUrl}/api/models/${source}/revision/${encodeURIComponent(revision)}`, repository, revision, access)
 
   if (!files.some(isWeights)) {
     const similar = files.filter((file) => /\.(onnx|safetensors)$/.test(file))
-    throw new ModelNotFoundError(`${source} (${hubUrl}, commit ${commit.slice(0, 12)})`, weights, similar.length > 0 ? `The repository has ${similar.join(', ')}.` : 'The repository has neither ONNX nor safetensors files.')
+    throw new ModelNotFoundError(
+      `${source} (${hubUrl}, commit ${commit.slice(0, 12)})`,
+      weights,
+      similar.length > 0 ? `The repository has ${similar.join(', ')}.` : 'The repository has neither ONNX nor safetensors files.',
+    )
   }
   const directory = join(repository, commit)
   for (const file of files.filter((path) => isWeights(path) || isSettings(path))) {
@@ -94,13 +107,21 @@ async function cachedListing(repository: string, revision: string): Promise<List
 
 async function fetchListing(url: string, repository: string, revision: string, access: HubAccess): Promise<Listing> {
   const { sha, siblings } = (await hubJson(url, access)) as { sha?: unknown; siblings?: { rfilename?: unknown }[] }
-  if (typeof sha !== 'string' || !isCommit(sha) || !Array.isArray(siblings)) throw new DownloadError(url, 'the answer is not that of a Hugging Face-type hub')
-  const files = siblings.map(({ rfilename }) => String(rfilename)).filter((file) => !file.split(/[/\\]/).some((part) => part === '..' || part === ''))
+  if (typeof sha !== 'string' || !isCommit(sha) || !Array.isArray(siblings))
+    throw new DownloadError(url, 'the answer is not that of a Hugging Face-type hub')
+  const files = siblings
+    .map(({ rfilename }) => String(rfilename))
+    .filter((file) => !file.split(/[/\\]/).some((part) => part === '..' || part === ''))
   try {
     await writeWhole(listingPath(repository, sha), JSON.stringify(files))
     if (!isCommit(revision)) await writeWhole(referencePath(repository, revision), sha)
   } catch (error) {
-    throw new DownloadError(url, `the cache at ${repository} cannot be written (${(error as NodeJS.ErrnoException).code}); give another \`cacheDirectory\``, undefined, error)
+    throw new DownloadError(
+      url,
+      `the cache at ${repository} cannot be written (${(error as NodeJS.ErrnoException).code}); give another \`cacheDirectory\``,
+      undefined,
+      error,
+    )
   }
   return { commit: sha, files }
 }
@@ -123,5 +144,13 @@ function hostOf(hubUrl: string): string {
   }
 }
 
-const isDirectory = (path: string): Promise<boolean> => stat(path).then((found) => found.isDirectory(), () => false)
-const exists = (path: string): Promise<boolean> => stat(path).then(() => true, () => false)
+const isDirectory = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  )

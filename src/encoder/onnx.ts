@@ -37,12 +37,22 @@ export async function onnxEncoder(source: string, options: OnnxEncoderOptions = 
   const { file, dtype, pooling, normalize, prompt, maxTokens, threads = Math.min(4, Math.max(1, availableParallelism() >> 1)) } = options
   if (!(Number.isInteger(threads) && threads > 0)) throw new InvalidArgumentError('threads', `is ${threads}, not a whole number above 0`)
   const name = onnxFile(file, dtype)
-  const directory = await resolveModel(source, (path) => path === name || path.startsWith(`${name}_data`) || path === `${name}.data`, `ONNX model ${name}`, options)
+  const directory = await resolveModel(
+    source,
+    (path) => path === name || path.startsWith(`${name}_data`) || path === `${name}.data`,
+    `ONNX model ${name}`,
+    options,
+  )
   const path = await findOnnxFile(directory, name)
 
   const shared = shareModel({ directory, path, threads })
   try {
-    const request: OpenRequest = { ...(pooling !== undefined && { pooling }), ...(normalize !== undefined && { normalize }), ...(prompt !== undefined && { prompt }), ...(maxTokens !== undefined && { maxTokens }) }
+    const request: OpenRequest = {
+      ...(pooling !== undefined && { pooling }),
+      ...(normalize !== undefined && { normalize }),
+      ...(prompt !== undefined && { prompt }),
+      ...(maxTokens !== undefined && { maxTokens }),
+    }
     const view = await shared.request<OpenResult>('open', request)
     return encoderOf(shared, view)
   } catch (error) {
@@ -52,7 +62,10 @@ export async function onnxEncoder(source: string, options: OnnxEncoderOptions = 
 }
 
 function encoderOf(shared: SharedModel, { handle, id, dimensions, maxTokens }: OpenResult): Encoder {
-  const calls = gatherCalls((texts) => shared.request<EncodeResult>('encode', { handle, texts } satisfies EncodeRequest), { dimensions, maxTokens })
+  const calls = gatherCalls((texts) => shared.request<EncodeResult>('encode', { handle, texts } satisfies EncodeRequest), {
+    dimensions,
+    maxTokens,
+  })
   let closing: Promise<void> | undefined
   return {
     id,

@@ -31,7 +31,12 @@ export interface StaticModel {
  * @throws ModelNotFoundError, InvalidModelError, DownloadError, OfflineError
  */
 export async function loadStaticModel(source: string, options: HubOptions = {}): Promise<StaticModel> {
-  const directory = await resolveModel(source, (path) => /^(\d+_StaticEmbedding\/)?model\.safetensors$/.test(path), 'token table model.safetensors', options)
+  const directory = await resolveModel(
+    source,
+    (path) => /^(\d+_StaticEmbedding\/)?model\.safetensors$/.test(path),
+    'token table model.safetensors',
+    options,
+  )
   const [config, folder] = await Promise.all([optionalJson(join(directory, 'config.json')), staticModule(directory)])
   const path = join(folder, 'model.safetensors')
   const [tokenizer, bytes] = await Promise.all([loadTokenizer(folder), readModelFile(path, 'token table')])
@@ -39,7 +44,10 @@ export async function loadStaticModel(source: string, options: HubOptions = {}):
   const { tensors } = readSafetensors(bytes, path)
   const { table, dimensions, rows } = readTable(tensors, path)
   if (tokenizer.vocabularySize > rows) {
-    throw new InvalidModelError(path, `holds ${rows} rows, but its tokenizer.json gives ids up to ${tokenizer.vocabularySize - 1}: they belong to different models`)
+    throw new InvalidModelError(
+      path,
+      `holds ${rows} rows, but its tokenizer.json gives ids up to ${tokenizer.vocabularySize - 1}: they belong to different models`,
+    )
   }
   // Model2Vec drops unknown tokens; sentence-transformers trains a row for them.
   const dropped = tensors.has('embeddings') ? tokenizer.unknownId : undefined
@@ -64,9 +72,14 @@ export async function loadStaticModel(source: string, options: HubOptions = {}):
 /** One float row per token id, whatever the file's element type, factors and row sharing. */
 function readTable(tensors: ReadonlyMap<string, Tensor>, path: string): { table: Float32Array; dimensions: number; rows: number } {
   const embeddings = tensors.get('embeddings') ?? tensors.get('embedding.weight')
-  if (!embeddings) throw new InvalidModelError(path, `has no tensor "embeddings" (found: ${[...tensors.keys()].join(', ') || 'none'}), so it is no static model`)
+  if (!embeddings)
+    throw new InvalidModelError(
+      path,
+      `has no tensor "embeddings" (found: ${[...tensors.keys()].join(', ') || 'none'}), so it is no static model`,
+    )
   const [stored = 0, dimensions = 0] = embeddings.shape
-  if (embeddings.shape.length !== 2 || stored === 0 || dimensions === 0) throw new InvalidModelError(path, 'has "embeddings" that are not a table of rows')
+  if (embeddings.shape.length !== 2 || stored === 0 || dimensions === 0)
+    throw new InvalidModelError(path, 'has "embeddings" that are not a table of rows')
 
   let table = toFloat32(embeddings, path)
   let rows = stored

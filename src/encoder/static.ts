@@ -35,17 +35,28 @@ export interface StaticEncoderOptions {
 export function staticEncoder(model: StaticModel, options?: StaticEncoderOptions): Encoder
 export function staticEncoder(source: string, options?: StaticEncoderOptions & HubOptions): Promise<Encoder>
 export function staticEncoder(source: StaticModel | string, options: StaticEncoderOptions & HubOptions = {}): Encoder | Promise<Encoder> {
-  return typeof source === 'string' ? loadStaticModel(source, options).then((model) => encoderOf(model, options)) : encoderOf(source, options)
+  return typeof source === 'string'
+    ? loadStaticModel(source, options).then((model) => encoderOf(model, options))
+    : encoderOf(source, options)
 }
 
-function encoderOf(model: StaticModel, { changes, prefix = '', maxTokens = model.maxTokens, normalize = true }: StaticEncoderOptions): Encoder {
-  if (!(Number.isInteger(maxTokens) && maxTokens > 0)) throw new InvalidArgumentError('maxTokens', `is ${maxTokens}, not a whole number above 0`)
+function encoderOf(
+  model: StaticModel,
+  { changes, prefix = '', maxTokens = model.maxTokens, normalize = true }: StaticEncoderOptions,
+): Encoder {
+  if (!(Number.isInteger(maxTokens) && maxTokens > 0))
+    throw new InvalidArgumentError('maxTokens', `is ${maxTokens}, not a whole number above 0`)
   const { dimensions } = model
   const prefixIds = model.tokenize(prefix, maxTokens)
   const limit = maxTokens - prefixIds.length
   if (limit < 1) throw new InvalidArgumentError('prefix', `takes all of the ${maxTokens} tokens that are read of a text`)
   const addRow = rowAdder(model, changes)
-  const changed = { ...(maxTokens !== model.maxTokens && { maxTokens }), ...(prefix && { prefix }), ...(!normalize && { normalize }), ...(changes && { changes: changes.id }) }
+  const changed = {
+    ...(maxTokens !== model.maxTokens && { maxTokens }),
+    ...(prefix && { prefix }),
+    ...(!normalize && { normalize }),
+    ...(changes && { changes: changes.id }),
+  }
   let closed = false
 
   const vectorOf = (ids: Uint32Array): Vector => {
@@ -88,17 +99,22 @@ function encoderOf(model: StaticModel, { changes, prefix = '', maxTokens = model
 }
 
 /** Adds a token's row, with its change if it has one, to a sum. */
-function rowAdder({ table, dimensions, vocabularySize }: StaticModel, changes: TableChanges | undefined): (sum: Float64Array, id: number) => void {
+function rowAdder(
+  { table, dimensions, vocabularySize }: StaticModel,
+  changes: TableChanges | undefined,
+): (sum: Float64Array, id: number) => void {
   const add = (sum: Float64Array, values: Float32Array, start: number): void => {
     for (let i = 0; i < dimensions; i++) sum[i]! += values[start + i]!
   }
   if (!changes) return (sum, id) => add(sum, table, id * dimensions)
 
   const { rows, deltas } = changes
-  if (deltas.length !== rows.length * dimensions) throw new DimensionMismatchError(`The token table (${rows.length} changed rows)`, dimensions, deltas.length / rows.length)
+  if (deltas.length !== rows.length * dimensions)
+    throw new DimensionMismatchError(`The token table (${rows.length} changed rows)`, dimensions, deltas.length / rows.length)
   const place = new Int32Array(vocabularySize).fill(-1)
   rows.forEach((row, i) => {
-    if (row >= vocabularySize || (i > 0 && row <= rows[i - 1]!)) throw new InvalidArgumentError('changes.rows', `must be ascending token ids below ${vocabularySize}`)
+    if (row >= vocabularySize || (i > 0 && row <= rows[i - 1]!))
+      throw new InvalidArgumentError('changes.rows', `must be ascending token ids below ${vocabularySize}`)
     place[row] = i
   })
   if (!deltas.every(Number.isFinite)) throw new InvalidArgumentError('changes.deltas', 'has a value that is not a finite number')

@@ -37,7 +37,10 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   let closing: number[]
   try {
     tokenizer = new Tokenizer(definition, config)
-    ;[opening, closing] = specialTokens((text) => tokenizer.encode(text).ids, (text) => tokenizer.encode(text, { add_special_tokens: false }).ids)
+    ;[opening, closing] = specialTokens(
+      (text) => tokenizer.encode(text).ids,
+      (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+    )
   } catch (error) {
     throw new InvalidModelError(path, 'is not a tokenizer we can run', error)
   }

@@ -19,7 +19,8 @@ export function describeEncoder(name: string, open: () => Promise<Encoder>, { ze
     })
     afterAll(() => encoder.close())
 
-    const sentence = (length: number, first = 0): string => Array.from({ length }, (_, i) => words[(first + i * 7 + i * i) % words.length]).join(' ')
+    const sentence = (length: number, first = 0): string =>
+      Array.from({ length }, (_, i) => words[(first + i * 7 + i * i) % words.length]).join(' ')
     const texts = [1, 9, 3, 20, 2, 5, 14, 1, 7].map((length, i) => sentence(length, i))
 
     it('gives one unit-length vector for each text, in order', async () => {

@@ -41,7 +41,9 @@ describe('a low-rank adapter', () => {
     ['a value that is not a number', { up: new Float32Array(8).fill(Number.NaN) }, InvalidArgumentError],
     ['no rank', { rank: 0 }, InvalidArgumentError],
   ])('is refused with %s', (_, wrong, error) => {
-    expect(() => lowRankAdapter({ down: new Float32Array(8), up: new Float32Array(8), rank: 2, dimensions: 4, id: 'x', ...wrong })).toThrow(error)
+    expect(() => lowRankAdapter({ down: new Float32Array(8), up: new Float32Array(8), rank: 2, dimensions: 4, id: 'x', ...wrong })).toThrow(
+      error,
+    )
   })
 
   it('is refused for vectors and encoders of another length', async () => {

@@ -29,7 +29,13 @@ export async function fakeHub(directory: string): Promise<FakeHub> {
       .filter((name) => /\.\w+$/.test(name))
       .map((name) => [relative(directory, join(directory, name)).split(sep).join('/'), readFileSync(join(directory, name))]),
   )
-  const note = (request: IncomingMessage): void => void hub.requests.push({ method: request.method!, path: request.url!, range: request.headers.range, authorization: request.headers.authorization })
+  const note = (request: IncomingMessage): void =>
+    void hub.requests.push({
+      method: request.method!,
+      path: request.url!,
+      range: request.headers.range,
+      authorization: request.headers.authorization,
+    })
 
   const storage = await listen((request, response) => {
     note(request)
@@ -40,14 +46,23 @@ export async function fakeHub(directory: string): Promise<FakeHub> {
   const main = await listen((request, response) => {
     note(request)
     if (hub.interfere(request, response)) return
-    if (hub.token !== undefined && request.headers.authorization !== `Bearer ${hub.token}`) return refuse(response, 401, 'Invalid username or password.')
+    if (hub.token !== undefined && request.headers.authorization !== `Bearer ${hub.token}`)
+      return refuse(response, 401, 'Invalid username or password.')
     const listing = /^\/api\/models\/tiny\/model\/revision\/(.+)$/.exec(request.url!)
     if (listing) {
       const revision = decodeURIComponent(listing[1]!)
       const commit = hub.branches.get(revision) ?? revision
       const content = hub.commits.get(commit)
       if (!content) return refuse(response, 404, `Invalid rev id: ${revision}`)
-      return void response.setHeader('content-type', 'application/json').end(JSON.stringify({ id: 'tiny/model', sha: commit, siblings: [...content.keys(), '../outside.json'].map((rfilename) => ({ rfilename })) }))
+      return void response
+        .setHeader('content-type', 'application/json')
+        .end(
+          JSON.stringify({
+            id: 'tiny/model',
+            sha: commit,
+            siblings: [...content.keys(), '../outside.json'].map((rfilename) => ({ rfilename })),
+          }),
+        )
     }
     const wanted = /^\/tiny\/model\/resolve\/([0-9a-f]{40})\/(.+)$/.exec(request.url!)
     const body = wanted && hub.commits.get(wanted[1]!)?.get(decodeURIComponent(wanted[2]!))
@@ -67,13 +82,21 @@ export async function fakeHub(directory: string): Promise<FakeHub> {
       await new Promise((resolve) => server.close(resolve))
     }
   })
-  const hub: FakeHub = { url: main.url, commits: new Map([[first, files]]), branches: new Map([['main', first]]), requests: [], interfere: () => false, token: undefined }
+  const hub: FakeHub = {
+    url: main.url,
+    commits: new Map([[first, files]]),
+    branches: new Map([['main', first]]),
+    requests: [],
+    interfere: () => false,
+    token: undefined,
+  }
   return hub
 }
 
 function sendFile(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
   const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0)
-  if (from > 0) response.writeHead(206, { 'content-range': `bytes ${from}-${body.length - 1}/${body.length}`, 'content-length': body.length - from })
+  if (from > 0)
+    response.writeHead(206, { 'content-range': `bytes ${from}-${body.length - 1}/${body.length}`, 'content-length': body.length - from })
   else response.setHeader('content-length', body.length)
   response.end(request.method === 'HEAD' ? undefined : body.subarray(from))
 }

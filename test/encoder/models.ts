@@ -7,7 +7,22 @@ import { sharedModels } from './model-paths.ts'
 export { tinyBert, tinyStatic } from './model-paths.ts'
 
 /** Words that are one token each in both tiny models. */
-export const tinyWords = ['archive', 'bank', 'child', 'code', 'command', 'dose', 'fever', 'file', 'ibuprofen', 'list', 'loan', 'process', 'tar', 'unpack']
+export const tinyWords = [
+  'archive',
+  'bank',
+  'child',
+  'code',
+  'command',
+  'dose',
+  'fever',
+  'file',
+  'ibuprofen',
+  'list',
+  'loan',
+  'process',
+  'tar',
+  'unpack',
+]
 
 /** Real models that are too large for the repository lie beside it; tests that need them say so when they skip. */
 export function sharedModel(name: string): { readonly directory: string; readonly missing: boolean; readonly note: string } {
@@ -29,7 +44,8 @@ export function modelWith(model: string, changes: Readonly<Record<string, object
   cpSync(model, directory, { recursive: true })
   for (const [name, content] of Object.entries(changes)) {
     if (content === null) rmSync(join(directory, name))
-    else writeFileSync(join(directory, name), typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content))
+    else
+      writeFileSync(join(directory, name), typeof content === 'string' || content instanceof Uint8Array ? content : JSON.stringify(content))
   }
   return directory
 }

@@ -56,7 +56,9 @@ describe('a static model', () => {
     const { weights, embeddings } = Object.fromEntries(tensors)
     const size = model.vocabularySize
     const mapping: Tensor = { dtype: 'I64', shape: [size], data: bytesOf(BigInt64Array.from({ length: size }, () => 7n)) }
-    const directory = modelWith(tinyStatic, { 'model.safetensors': writeSafetensors(new Map(Object.entries({ mapping, embeddings: embeddings!, weights: weights! }))) })
+    const directory = modelWith(tinyStatic, {
+      'model.safetensors': writeSafetensors(new Map(Object.entries({ mapping, embeddings: embeddings!, weights: weights! }))),
+    })
 
     const [a, b] = await (await staticEncoder(directory)).encode(['fever', 'dose'])
 
@@ -64,7 +66,9 @@ describe('a static model', () => {
   })
 
   it('reads the layout of sentence-transformers, which keeps unknown tokens', async () => {
-    const directory = modelWith(tinyStatic, { 'model.safetensors': writeSafetensors(new Map([['embedding.weight', f32([...model.table], [model.vocabularySize, 16])]])) })
+    const directory = modelWith(tinyStatic, {
+      'model.safetensors': writeSafetensors(new Map([['embedding.weight', f32([...model.table], [model.vocabularySize, 16])]])),
+    })
     const encoder = await staticEncoder(directory)
 
     const [fever, unknown] = await encoder.encode(['fever', 'ꙮ'])
@@ -87,7 +91,9 @@ describe('a static model', () => {
   it('reads the number of tokens its settings name, and reports the others', async () => {
     const reported: unknown[] = []
 
-    const [cut, whole] = await staticEncoder(model).encode([`${'tar '.repeat(32)}${'fever '.repeat(8)}`, 'tar '.repeat(32)], { onTruncated: (truncation) => reported.push(truncation) })
+    const [cut, whole] = await staticEncoder(model).encode([`${'tar '.repeat(32)}${'fever '.repeat(8)}`, 'tar '.repeat(32)], {
+      onTruncated: (truncation) => reported.push(truncation),
+    })
 
     expect(cut).toEqual(whole)
     expect(reported).toEqual([{ index: 0, tokens: 40, limit: 32 }])
@@ -114,7 +120,11 @@ describe('a static model', () => {
 
   it('has an id that follows its content, not its place', async () => {
     const copy = await loadStaticModel(modelWith(tinyStatic, {}))
-    const otherTable = await loadStaticModel(modelWith(tinyStatic, { 'model.safetensors': writeSafetensors(new Map([['embeddings', f32([...model.table], [model.vocabularySize, 16])]])) }))
+    const otherTable = await loadStaticModel(
+      modelWith(tinyStatic, {
+        'model.safetensors': writeSafetensors(new Map([['embeddings', f32([...model.table], [model.vocabularySize, 16])]])),
+      }),
+    )
     const otherLimit = await loadStaticModel(modelWith(tinyStatic, { 'config.json': { max_length: 8 } }))
 
     expect(copy.id).toBe(model.id)
@@ -162,9 +172,40 @@ describe('a static model that cannot be used', () => {
     ['a tokenizer that is none', { 'tokenizer.json': { model: { type: 'Abacus' } } }, InvalidModelError, /not a tokenizer/],
     ['settings that are not JSON', { 'config.json': 'max_length: 3' }, InvalidModelError, /config\.json/],
     ['another tensor', { 'model.safetensors': writeSafetensors(new Map([['weight', f32([1], [1])]])) }, InvalidModelError, /found: weight/],
-    ['a smaller vocabulary than its tokenizer', { 'model.safetensors': writeSafetensors(new Map([['embeddings', f32([1, 2], [2, 1])]])) }, InvalidModelError, /different models/],
-    ['NaN in its table', { 'model.safetensors': writeSafetensors(new Map([['embeddings', f32(Array.from({ length: model.table.length }, () => Number.NaN), [model.vocabularySize, 16])]])) }, InvalidModelError, /not finite/],
-    ['a mapping to rows it lacks', { 'model.safetensors': writeSafetensors(new Map([...tensors, ['mapping', { dtype: 'I32', shape: [1], data: bytesOf(Int32Array.of(9_999)) } as Tensor]])) }, InvalidModelError, /row 9999/],
+    [
+      'a smaller vocabulary than its tokenizer',
+      { 'model.safetensors': writeSafetensors(new Map([['embeddings', f32([1, 2], [2, 1])]])) },
+      InvalidModelError,
+      /different models/,
+    ],
+    [
+      'NaN in its table',
+      {
+        'model.safetensors': writeSafetensors(
+          new Map([
+            [
+              'embeddings',
+              f32(
+                Array.from({ length: model.table.length }, () => Number.NaN),
+                [model.vocabularySize, 16],
+              ),
+            ],
+          ]),
+        ),
+      },
+      InvalidModelError,
+      /not finite/,
+    ],
+    [
+      'a mapping to rows it lacks',
+      {
+        'model.safetensors': writeSafetensors(
+          new Map([...tensors, ['mapping', { dtype: 'I32', shape: [1], data: bytesOf(Int32Array.of(9_999)) } as Tensor]]),
+        ),
+      },
+      InvalidModelError,
+      /row 9999/,
+    ],
   ])('is refused by name: %s', async (_, changes, error, message) => {
     const loading = loadStaticModel(modelWith(tinyStatic, changes as Record<string, null>))
 
@@ -179,7 +220,13 @@ describe('a static model that cannot be used', () => {
 
 const potion = sharedModel('potion-base-2M')
 describe.skipIf(potion.missing)(`potion-base-2M${potion.note}`, () => {
-  const real = [...texts, 'How do I reset my password?', 'antibiotics or penicillin', 'Ünïcödé naïve café', 'the quick brown fox '.repeat(300)]
+  const real = [
+    ...texts,
+    'How do I reset my password?',
+    'antibiotics or penicillin',
+    'Ünïcödé naïve café',
+    'the quick brown fox '.repeat(300),
+  ]
 
   it.each(['onnx/model.onnx', 'onnx/model_quantized.onnx', 'onnx/model_offsets.onnx'])('equals its ONNX form %s', async (file) => {
     const expected = await (await staticEncoder(potion.directory)).encode(real)
@@ -192,7 +239,9 @@ describe.skipIf(potion.missing)(`potion-base-2M${potion.note}`, () => {
   })
 
   it('finds related texts closer than unrelated ones', async () => {
-    const [password, credentials, volcano] = await (await staticEncoder(potion.directory)).encode(['reset my password', 'recover login credentials', 'the volcano erupted'])
+    const [password, credentials, volcano] = await (
+      await staticEncoder(potion.directory)
+    ).encode(['reset my password', 'recover login credentials', 'the volcano erupted'])
 
     expect(dot(password!, credentials!)).toBeGreaterThan(dot(password!, volcano!) + 0.2)
   })
@@ -200,7 +249,8 @@ describe.skipIf(potion.missing)(`potion-base-2M${potion.note}`, () => {
 
 const float = sharedModel('m2v-fixture-float32')
 describe.skipIf(float.missing)(`Model2Vec's own vectors${float.note}`, () => {
-  const expected = (name: string): Float32Array => Float32Array.from((JSON.parse(readFileSync(join(float.directory, name), 'utf8')) as number[][])[0]!)
+  const expected = (name: string): Float32Array =>
+    Float32Array.from((JSON.parse(readFileSync(join(float.directory, name), 'utf8')) as number[][])[0]!)
 
   it('are met for a short and a long text', async () => {
     const [short, long] = await (await staticEncoder(float.directory)).encode(['hello world', Array(1_000).fill('hello').join(' ')])

@@ -23,7 +23,7 @@ export async function downloadFile(url: string, path: string, options: DownloadO
   if (other) {
     // Its caller may abort it; then it is our turn.
     await other.catch(() => {})
-    if (await sizeOf(path) !== undefined) return
+    if ((await sizeOf(path)) !== undefined) return
   }
   const mine = fetchWhole(url, path, options).finally(() => running.delete(path))
   running.set(path, mine)
@@ -43,7 +43,12 @@ async function fetchWhole(url: string, path: string, options: DownloadOptions): 
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (!(error instanceof Error) || error instanceof DownloadError || !(error as NodeJS.ErrnoException).syscall) throw error
-    throw new DownloadError(url, `${path} cannot be written (${code}); free some space or give another \`cacheDirectory\``, undefined, error)
+    throw new DownloadError(
+      url,
+      `${path} cannot be written (${code}); free some space or give another \`cacheDirectory\``,
+      undefined,
+      error,
+    )
   }
 }
 
@@ -136,7 +141,10 @@ async function claimPart(path: string): Promise<string> {
   for (const name of await readdir(dirname(path))) {
     if (!name.startsWith(prefix) || isAlive(Number(name.slice(prefix.length)))) continue
     // Renaming is atomic: of two processes one gets it.
-    const taken = await rename(join(dirname(path), name), mine).then(() => true, () => false)
+    const taken = await rename(join(dirname(path), name), mine).then(
+      () => true,
+      () => false,
+    )
     if (taken) break
   }
   return mine
@@ -152,7 +160,10 @@ function isAlive(pid: number): boolean {
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {
-  return stat(path).then(({ size }) => size, () => undefined)
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  )
 }
 
 function wholeNumber(text: string | null): number | undefined {

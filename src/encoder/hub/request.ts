@@ -19,7 +19,8 @@ export function hubJson(url: string, access: HubAccess): Promise<unknown> {
     try {
       return await response.json()
     } catch (error) {
-      if (error instanceof SyntaxError) throw new DownloadError(url, 'the answer is not JSON, so this is no Hugging Face-type hub', response.status, error)
+      if (error instanceof SyntaxError)
+        throw new DownloadError(url, 'the answer is not JSON, so this is no Hugging Face-type hub', response.status, error)
       throw failure(url, error, access, stalled)
     } finally {
       stalled.stop()
@@ -37,7 +38,9 @@ export async function withRetries<T>(signal: AbortSignal | undefined, attempt: (
       signal?.throwIfAborted()
       if (!(error instanceof TransientError)) throw error
       if (count === attempts) throw new DownloadError(error.url, `${error.problem}, ${attempts} times`, error.status, error.cause)
-      await wait(Math.max(error.delay, 100 * 2 ** count * (0.75 + Math.random() / 2)), undefined, { ...(signal && { signal }) }).catch(() => signal?.throwIfAborted())
+      await wait(Math.max(error.delay, 100 * 2 ** count * (0.75 + Math.random() / 2)), undefined, { ...(signal && { signal }) }).catch(() =>
+        signal?.throwIfAborted(),
+      )
     }
   }
 }
@@ -68,14 +71,23 @@ export interface StallGuard {
 }
 
 /** One request. The answer is 2xx, or 3xx with `redirect: 'manual'`. The guard runs until it is stopped. */
-export async function hubFetch(url: string, access: HubAccess, init: RequestInit = {}): Promise<{ response: Response; stalled: StallGuard }> {
+export async function hubFetch(
+  url: string,
+  access: HubAccess,
+  init: RequestInit = {},
+): Promise<{ response: Response; stalled: StallGuard }> {
   const { guard: stalled, signal } = stallGuard(access)
   try {
     const response = await fetch(url, {
       ...init,
       signal,
       // Sizes and hashes are those of the file itself, not of a compressed form.
-      headers: { 'accept-encoding': 'identity', 'user-agent': 'pilotfish', ...(access.token && { authorization: `Bearer ${access.token}` }), ...init.headers },
+      headers: {
+        'accept-encoding': 'identity',
+        'user-agent': 'pilotfish',
+        ...(access.token && { authorization: `Bearer ${access.token}` }),
+        ...init.headers,
+      },
     })
     stalled.touch()
     if (response.ok || (init.redirect === 'manual' && response.status >= 300 && response.status < 400)) return { response, stalled }
@@ -92,12 +104,19 @@ export function failure(url: string, error: unknown, access: HubAccess, stalled:
   if (access.signal?.aborted) return access.signal.reason
   if (stalled.tripped) return new TransientError(url, `nothing came for ${access.timeout} ms`, { cause: error })
   const cause = (error as { cause?: { code?: unknown; message?: unknown } }).cause
-  return new TransientError(url, `the connection failed (${String(cause?.code ?? cause?.message ?? (error as Error).message)}); without a network, use a model that is cached with \`offline: true\``, { cause: error })
+  return new TransientError(
+    url,
+    `the connection failed (${String(cause?.code ?? cause?.message ?? (error as Error).message)}); without a network, use a model that is cached with \`offline: true\``,
+    { cause: error },
+  )
 }
 
 function refusal(url: string, { status, headers }: Response): Error {
   if (status === 408 || status === 429 || status >= 500) {
-    return new TransientError(url, `the hub answered ${status}`, { status, delay: Math.min(30, Number(headers.get('retry-after')) || 0) * 1000 })
+    return new TransientError(url, `the hub answered ${status}`, {
+      status,
+      delay: Math.min(30, Number(headers.get('retry-after')) || 0) * 1000,
+    })
   }
   const said = headers.get('x-error-message')
   const advice =

@@ -97,7 +97,16 @@ export function gatherCalls(
             signal?.removeEventListener('abort', onAbort)
             settle(value)
           }
-        const call: Call = { texts, order, sent: 0, left: texts.length, vectors: new Array<Vector>(texts.length), onTruncated: (truncation) => ended || onTruncated?.(truncation), resolve: end(resolve), reject: end(reject) }
+        const call: Call = {
+          texts,
+          order,
+          sent: 0,
+          left: texts.length,
+          vectors: new Array<Vector>(texts.length),
+          onTruncated: (truncation) => ended || onTruncated?.(truncation),
+          resolve: end(resolve),
+          reject: end(reject),
+        }
         signal?.addEventListener('abort', onAbort, { once: true })
         calls.push(call)
         running ??= work()

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readFile, readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import type * as Runtime from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { InvalidModelError, MissingPackageError, UnsupportedError } from '../../errors.ts'
 import { bytesOf, toFloat32 } from '../../safetensors.ts'
@@ -20,7 +21,11 @@ export interface Graph {
   /** A sequence's values depend on its batch-mates, as activations are quantised over the whole batch. */
   readonly batchDependent: boolean
   /** Runs sequences, none of them empty, through the graph. `width` is 1 for the sentence output. */
-  run(sequences: readonly Uint32Array[], output: 'tokens' | 'sentence', padId: number): Promise<{ values: Float32Array; width: number; dimensions: number }>
+  run(
+    sequences: readonly Uint32Array[],
+    output: 'tokens' | 'sentence',
+    padId: number,
+  ): Promise<{ values: Float32Array; width: number; dimensions: number }>
   release(): Promise<void>
 }
 
@@ -53,7 +58,10 @@ export async function openGraph(path: string, threads: number, flags: ExitFlags)
   const unknown = [...inputs.keys()].filter((name) => !known.includes(name))
   if (!inputs.has('input_ids') || unknown.length > 0) {
     await session.release()
-    throw new InvalidModelError(path, `is no text encoder: its inputs are ${[...inputs.keys()].join(', ')}, and only ${known.join(', ')} can be given`)
+    throw new InvalidModelError(
+      path,
+      `is no text encoder: its inputs are ${[...inputs.keys()].join(', ')}, and only ${known.join(', ')} can be given`,
+    )
   }
   const { tokenOutput, sentenceOutput } = outputsOf(session)
 
@@ -71,8 +79,12 @@ export async function openGraph(path: string, threads: number, flags: ExitFlags)
       const feed = (input: string, shape: number[], values: Float64Array): void => {
         const type = inputs.get(input)
         if (type === undefined) return
-        if (type !== 'int64' && type !== 'int32') throw new InvalidModelError(path, `wants ${type} for ${input}, where whole numbers are known`)
-        feeds[input] = type === 'int64' ? new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape) : new ort.Tensor('int32', Int32Array.from(values), shape)
+        if (type !== 'int64' && type !== 'int32')
+          throw new InvalidModelError(path, `wants ${type} for ${input}, where whole numbers are known`)
+        feeds[input] =
+          type === 'int64'
+            ? new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape)
+            : new ort.Tensor('int32', Int32Array.from(values), shape)
       }
       if (form === 'flat') {
         let offset = 0
@@ -88,10 +100,26 @@ export async function openGraph(path: string, threads: number, flags: ExitFlags)
           })
           return values
         }
-        feed('input_ids', shape, fill((ids, position) => ids[position] ?? padId))
-        feed('attention_mask', shape, fill((ids, position) => (position < ids.length ? 1 : 0)))
-        feed('token_type_ids', shape, fill(() => 0))
-        feed('position_ids', shape, fill((_, position) => position))
+        feed(
+          'input_ids',
+          shape,
+          fill((ids, position) => ids[position] ?? padId),
+        )
+        feed(
+          'attention_mask',
+          shape,
+          fill((ids, position) => (position < ids.length ? 1 : 0)),
+        )
+        feed(
+          'token_type_ids',
+          shape,
+          fill(() => 0),
+        )
+        feed(
+          'position_ids',
+          shape,
+          fill((_, position) => position),
+        )
       }
 
       let result: Tensor | undefined
@@ -103,7 +131,10 @@ export async function openGraph(path: string, threads: number, flags: ExitFlags)
       const dims = result?.dims ?? []
       const expected = output === 'tokens' ? [sequences.length, width] : [sequences.length]
       if (!result || dims.length !== expected.length + 1 || expected.some((side, i) => dims[i] !== side)) {
-        throw new InvalidModelError(path, `gives "${name}" in the shape ${JSON.stringify(dims)}, where ${expected.join(' × ')} vectors are needed`)
+        throw new InvalidModelError(
+          path,
+          `gives "${name}" in the shape ${JSON.stringify(dims)}, where ${expected.join(' × ')} vectors are needed`,
+        )
       }
       return { values: floats(result, path), width: output === 'tokens' ? width : 1, dimensions: dims.at(-1)! }
     },
@@ -111,23 +142,37 @@ export async function openGraph(path: string, threads: number, flags: ExitFlags)
   }
 }
 
-async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+async function loadRuntime(): Promise<typeof Runtime> {
   try {
     return await import('onnxruntime-node')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' || (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') {
       // Its install script fetches CUDA files that a processor has no use for, and fails where it cannot.
-      throw new MissingPackageError('onnxruntime-node', 'Running an ONNX model', 'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node', error)
+      throw new MissingPackageError(
+        'onnxruntime-node',
+        'Running an ONNX model',
+        'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node',
+        error,
+      )
     }
-    throw new UnsupportedError(`onnxruntime-node is installed but does not load here (${firstLine(error)}).`, 'It runs on glibc Linux, macOS on Apple silicon, and Windows. A static model needs no native code.')
+    throw new UnsupportedError(
+      `onnxruntime-node is installed but does not load here (${firstLine(error)}).`,
+      'It runs on glibc Linux, macOS on Apple silicon, and Windows. A static model needs no native code.',
+    )
   }
 }
 
 /** Which outputs hold a vector per token and per text, by the names exporters give them, else by rank. */
 function outputsOf(session: InferenceSession): { tokenOutput: string | undefined; sentenceOutput: string | undefined } {
-  const outputs = session.outputMetadata.map((output) => ({ name: output.name, rank: output.isTensor ? output.shape.length : 0, float: output.isTensor && output.type.startsWith('float') }))
-  const named = (names: readonly string[], rank: number): string | undefined => names.find((name) => outputs.some((output) => output.name === name && output.float && (output.rank === rank || output.rank === 0)))
-  const only = (rank: number): string | undefined => (outputs.length === 1 && outputs[0]!.rank === rank && outputs[0]!.float ? outputs[0]!.name : undefined)
+  const outputs = session.outputMetadata.map((output) => ({
+    name: output.name,
+    rank: output.isTensor ? output.shape.length : 0,
+    float: output.isTensor && output.type.startsWith('float'),
+  }))
+  const named = (names: readonly string[], rank: number): string | undefined =>
+    names.find((name) => outputs.some((output) => output.name === name && output.float && (output.rank === rank || output.rank === 0)))
+  const only = (rank: number): string | undefined =>
+    outputs.length === 1 && outputs[0]!.rank === rank && outputs[0]!.float ? outputs[0]!.name : undefined
   return {
     tokenOutput: named(['last_hidden_state', 'token_embeddings', 'hidden_states', 'output'], 3) ?? only(3),
     // Not `pooler_output`: BERT's head for another task, which no sentence encoder is trained on.
@@ -153,5 +198,7 @@ function floats(tensor: Tensor, path: string): Float32Array {
 }
 
 function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error).split('\n')[0]!.slice(0, 300)
+  return String(error instanceof Error ? error.message : error)
+    .split('\n')[0]!
+    .slice(0, 300)
 }

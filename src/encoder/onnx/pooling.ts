@@ -13,7 +13,13 @@ export interface TokenVectors {
  * One vector from the token vectors of sequence `row`, whose `length` real tokens come first. `skipped` leading tokens
  * (a prompt) stay out of the mean. Nothing to pool gives zeros.
  */
-export function pool({ values, width, dimensions }: TokenVectors, row: number, length: number, pooling: Exclude<Pooling, 'sentence'>, skipped = 0): Float32Array {
+export function pool(
+  { values, width, dimensions }: TokenVectors,
+  row: number,
+  length: number,
+  pooling: Exclude<Pooling, 'sentence'>,
+  skipped = 0,
+): Float32Array {
   const at = (position: number): Float32Array => {
     const start = (row * width + position) * dimensions
     return values.subarray(start, start + dimensions)

@@ -87,7 +87,11 @@ export function choosePrompt({ prompts, defaultPrompt }: ModelSettings, prompt: 
 }
 
 /** How to pool, from the caller, else the model's files, else the graph; never a guess. */
-export function choosePooling(settings: ModelSettings, wanted: Pooling | undefined, graph: { readonly path: string; readonly sentence: boolean; readonly tokens: boolean }): Pooling {
+export function choosePooling(
+  settings: ModelSettings,
+  wanted: Pooling | undefined,
+  graph: { readonly path: string; readonly sentence: boolean; readonly tokens: boolean },
+): Pooling {
   const { otherModules } = settings
   if (wanted === undefined && otherModules.length > 0 && !graph.sentence) {
     throw new UnsupportedError(
@@ -95,12 +99,29 @@ export function choosePooling(settings: ModelSettings, wanted: Pooling | undefin
       'Export it with its sentence output (`sentence_embedding`), or set `pooling` to use its token vectors without that part.',
     )
   }
-  const pooling = wanted ?? (otherModules.length > 0 ? 'sentence' : settings.pooling && (settings.pooling === 'sentence' || graph.tokens) ? settings.pooling : graph.sentence ? 'sentence' : settings.pooling)
+  const pooling =
+    wanted ??
+    (otherModules.length > 0
+      ? 'sentence'
+      : settings.pooling && (settings.pooling === 'sentence' || graph.tokens)
+        ? settings.pooling
+        : graph.sentence
+          ? 'sentence'
+          : settings.pooling)
   if (pooling === undefined) {
-    throw new InvalidArgumentError('pooling', `is not stated by the files beside ${graph.path}, and the graph has no sentence output`, 'Set it as the model card says: "mean", "cls" or "last".')
+    throw new InvalidArgumentError(
+      'pooling',
+      `is not stated by the files beside ${graph.path}, and the graph has no sentence output`,
+      'Set it as the model card says: "mean", "cls" or "last".',
+    )
   }
   if (pooling === 'sentence' ? !graph.sentence : !graph.tokens) {
-    throw new InvalidModelError(graph.path, pooling === 'sentence' ? 'has no output with one vector per text, as `pooling: "sentence"` needs' : `has no output with one vector per token, as \`pooling: "${pooling}"\` needs`)
+    throw new InvalidModelError(
+      graph.path,
+      pooling === 'sentence'
+        ? 'has no output with one vector per text, as `pooling: "sentence"` needs'
+        : `has no output with one vector per token, as \`pooling: "${pooling}"\` needs`,
+    )
   }
   return pooling
 }
@@ -109,19 +130,33 @@ export function choosePooling(settings: ModelSettings, wanted: Pooling | undefin
 export function chooseNormalization({ normalized, similarity }: ModelSettings, wanted: boolean | undefined, path: string): boolean {
   if (wanted !== undefined) return wanted
   if (normalized !== true && similarity !== undefined && similarity !== 'cosine') {
-    throw new InvalidArgumentError('normalize', `must be chosen for the model of ${path}, which compares unscaled vectors by ${similarity}`, 'Set `normalize: true` to compare by cosine, as stores here do.')
+    throw new InvalidArgumentError(
+      'normalize',
+      `must be chosen for the model of ${path}, which compares unscaled vectors by ${similarity}`,
+      'Set `normalize: true` to compare by cosine, as stores here do.',
+    )
   }
   return true
 }
 
 function poolingOf(config: Readonly<Record<string, unknown>>, directory: string): Pooling | undefined {
-  const names: Readonly<Record<string, Pooling>> = { mean: 'mean', mean_tokens: 'mean', cls: 'cls', cls_token: 'cls', lasttoken: 'last', last: 'last' }
+  const names: Readonly<Record<string, Pooling>> = {
+    mean: 'mean',
+    mean_tokens: 'mean',
+    cls: 'cls',
+    cls_token: 'cls',
+    lasttoken: 'last',
+    last: 'last',
+  }
   const flags = Object.keys(config).filter((key) => key.startsWith('pooling_mode_') && config[key] === true)
   const modes = typeof config.pooling_mode === 'string' ? [config.pooling_mode] : flags.map((flag) => flag.slice('pooling_mode_'.length))
   if (modes.length === 0) return undefined
   const pooling = modes.length === 1 ? names[modes[0]!] : undefined
   if (pooling) return pooling
-  throw new UnsupportedError(`The model at ${directory} pools by ${modes.join(' and ')}, which is not supported.`, 'Supported: mean, cls, last token, or a graph with its own sentence output (`pooling: "sentence"`).')
+  throw new UnsupportedError(
+    `The model at ${directory} pools by ${modes.join(' and ')}, which is not supported.`,
+    'Supported: mean, cls, last token, or a graph with its own sentence output (`pooling: "sentence"`).',
+  )
 }
 
 /** RoBERTa's relatives number positions from the padding id on, so two of them are never used. */
@@ -141,5 +176,8 @@ function strings(value: unknown): Record<string, string> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(() => true, () => false)
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
 }

@@ -39,7 +39,16 @@ const handlers = {
     const { dimensions } = await graph.run([probe], view.pooling === 'sentence' ? 'sentence' : 'tokens', settings.padId)
     const { pooling, normalize, prompt, maxTokens, skipped } = view
     const handle = views.push({ ...view, dimensions }) - 1
-    const id = fingerprint('onnx', graph.hash, ...tokenizer.bytes, { pooling, normalize, prompt, maxTokens, skipped, lowercase: settings.lowercase, isStatic: settings.isStatic, form: graph.form })
+    const id = fingerprint('onnx', graph.hash, ...tokenizer.bytes, {
+      pooling,
+      normalize,
+      prompt,
+      maxTokens,
+      skipped,
+      lowercase: settings.lowercase,
+      isStatic: settings.isStatic,
+      form: graph.form,
+    })
     return { handle, id, dimensions, maxTokens }
   },
 
@@ -51,13 +60,24 @@ const handlers = {
     const vectors = new Float32Array(texts.length * dimensions)
     // A sequence without tokens (a static model, an empty text) keeps its zeros.
     const filled = sequences.flatMap(({ ids }, position) => (ids.length > 0 ? [position] : []))
-    const batches = batchesByLength(filled.map((position) => sequences[position]!.ids.length), graph.batchDependent ? 1 : undefined)
+    const batches = batchesByLength(
+      filled.map((position) => sequences[position]!.ids.length),
+      graph.batchDependent ? 1 : undefined,
+    )
     for (const batch of batches) {
       const positions = batch.map((i) => filled[i]!)
-      const result = await graph.run(positions.map((position) => sequences[position]!.ids), pooling === 'sentence' ? 'sentence' : 'tokens', settings.padId)
-      if (result.dimensions !== dimensions) throw new InvalidModelError(graph.path, `gave ${result.dimensions} dimensions after ${dimensions}`)
+      const result = await graph.run(
+        positions.map((position) => sequences[position]!.ids),
+        pooling === 'sentence' ? 'sentence' : 'tokens',
+        settings.padId,
+      )
+      if (result.dimensions !== dimensions)
+        throw new InvalidModelError(graph.path, `gave ${result.dimensions} dimensions after ${dimensions}`)
       positions.forEach((position, row) => {
-        const pooled = pooling === 'sentence' ? result.values.slice(row * dimensions, (row + 1) * dimensions) : pool(result, row, sequences[position]!.ids.length, pooling, view.skipped)
+        const pooled =
+          pooling === 'sentence'
+            ? result.values.slice(row * dimensions, (row + 1) * dimensions)
+            : pool(result, row, sequences[position]!.ids.length, pooling, view.skipped)
         const vector = finish(pooled, view.normalize)
         if (!vector) throw new InvalidModelError(graph.path, 'gives values that are not finite numbers')
         vectors.set(vector, position * dimensions)
@@ -100,7 +120,12 @@ function sequenceOf(text: string, { prompt, maxTokens }: View): { ids: Uint32Arr
   const { opening, closing } = isStatic ? { opening: [], closing: [] } : tokenizer
   const whole = prompt + text
   const specials = opening.length + closing.length
-  const { ids: body, tokens } = readTokens(tokenizer, settings.lowercase ? whole.toLowerCase() : whole, maxTokens - specials, isStatic ? tokenizer.unknownId : undefined)
+  const { ids: body, tokens } = readTokens(
+    tokenizer,
+    settings.lowercase ? whole.toLowerCase() : whole,
+    maxTokens - specials,
+    isStatic ? tokenizer.unknownId : undefined,
+  )
   const ids = new Uint32Array(specials + body.length)
   ids.set(opening)
   ids.set(body, opening.length)

@@ -19,7 +19,7 @@ await fish.add([
   { id: 'head', text: 'head -n 5 prints the first five lines of a file.' },
 ])
 
-const question = 'wind is getting up, how do I make the main smaller?'
+const question = 'wind is getting up, how do I put a reef in the mainsail?'
 const before = await fish.route(question)
 console.log('before:', before.decision, before.experts.map(({ name }) => name).join(' + '))
 
@@ -29,7 +29,7 @@ const sailing: LexicalExpert = { kind: 'lexical', name: 'sailing', description: 
 
 await fish.experts.add(sailing, {
   queries: [
-    'how do I reef the main in strong wind',
+    'how to put in a second reef',
     'when should I make the sail smaller',
     'boat heels too much in gusts',
     'wind is getting stronger, what now',

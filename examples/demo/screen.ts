@@ -49,7 +49,7 @@ export function screen(output: Output | undefined) {
         const paint = chosen.has(expert) ? cyan : dim
         return `${paint(pad(expert, 11))} ${paint(bar(score))} ${score.toFixed(2)}`
       })
-      print('', dim('─'.repeat(80)), `${dim(String(number).padStart(2))}  ${bold(question)}`, '')
+      print('', dim('─'.repeat(80)), ...questionLines(number, question), '')
       for (let i = 0; i < Math.max(facts.length, rows.length); i++) {
         const row = rows[i] ?? ' '.repeat(11 + 1 + barWidth + 5)
         print(`    ${row}  ${i === 0 ? (facts[0] ?? '') : dim(facts[i] ?? '')}`.trimEnd())
@@ -77,6 +77,11 @@ export function screen(output: Output | undefined) {
       print(`  ${green('▲')} routing better on    ${numbers(1)}`, `  ${yellow('▼')} general better on    ${numbers(-1)}`, '')
       print(dim('  Now ask something yourself:  npm run demo -- "your question"'), '')
     },
+  }
+
+  function questionLines(number: number, question: string): string[] {
+    const [first = '', ...more] = wrap(question.replace(/\s+/g, ' '), 76)
+    return [`${dim(String(number).padStart(2))}  ${bold(first)}`, ...more.map((line) => `    ${bold(line)}`)]
   }
 
   function hitRow({ document, score }: Hit, label: string, right: boolean): string {
@@ -110,6 +115,20 @@ function bar(share: number): string {
 
 function percent(share: number): string {
   return `${Math.round(share * 100)} %`
+}
+
+/** Lines of at most so many columns, broken between words where there are any. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  let rest = text
+  while (columns(rest) > width) {
+    const head = clip(rest, width + 1).slice(0, -1)
+    const space = head.lastIndexOf(' ')
+    const cut = space > 0 ? space : head.length
+    lines.push(rest.slice(0, cut).trimEnd())
+    rest = rest.slice(cut).trimStart()
+  }
+  return [...lines, rest]
 }
 
 /** Cut or filled up to a number of columns; Chinese characters take two. */

@@ -102,7 +102,7 @@ export function gatherCalls(
           order,
           sent: 0,
           left: texts.length,
-          vectors: new Array<Vector>(texts.length),
+          vectors: Array.from<Vector>({ length: texts.length }),
           onTruncated: (truncation) => ended || onTruncated?.(truncation),
           resolve: end(resolve),
           reject: end(reject),

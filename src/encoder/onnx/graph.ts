@@ -1,12 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { readFile, readdir } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
-import type * as Runtime from 'onnxruntime-node'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
-import { InvalidModelError, MissingPackageError, UnsupportedError } from '../../errors.ts'
+import { InvalidModelError } from '../../errors.ts'
 import { bytesOf, toFloat32 } from '../../safetensors.ts'
 import { guardedly, type ExitFlags } from './exit-guard.ts'
+import { firstLine, inspectFile, loadRuntime } from './runtime.ts'
 
 /** An ONNX graph that turns token ids into vectors, in one of the two forms encoders are exported in. */
 export interface Graph {
@@ -35,7 +31,7 @@ export interface Graph {
  */
 export async function openGraph(path: string, threads: number, flags: ExitFlags): Promise<Graph> {
   const ort = await guardedly(flags, loadRuntime)
-  const { hash, batchDependent } = await inspect(path)
+  const { hash, batchDependent } = await inspectFile(path)
   let session: InferenceSession
   try {
     session = await guardedly(flags, () =>
@@ -142,26 +138,6 @@ export async function openGraph(path: string, threads: number, flags: ExitFlags)
   }
 }
 
-async function loadRuntime(): Promise<typeof Runtime> {
-  try {
-    return await import('onnxruntime-node')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND' || (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') {
-      // Its install script fetches CUDA files that a processor has no use for, and fails where it cannot.
-      throw new MissingPackageError(
-        'onnxruntime-node',
-        'Running an ONNX model',
-        'ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node',
-        error,
-      )
-    }
-    throw new UnsupportedError(
-      `onnxruntime-node is installed but does not load here (${firstLine(error)}).`,
-      'It runs on glibc Linux, macOS on Apple silicon, and Windows. A static model needs no native code.',
-    )
-  }
-}
-
 /** Which outputs hold a vector per token and per text, by the names exporters give them, else by rank. */
 function outputsOf(session: InferenceSession): { tokenOutput: string | undefined; sentenceOutput: string | undefined } {
   const outputs = session.outputMetadata.map((output) => ({
@@ -180,25 +156,8 @@ function outputsOf(session: InferenceSession): { tokenOutput: string | undefined
   }
 }
 
-async function inspect(path: string): Promise<{ hash: string; batchDependent: boolean }> {
-  const bytes = await readFile(path)
-  const hash = createHash('sha256').update(bytes)
-  const folder = dirname(path)
-  const siblings = (await readdir(folder)).filter((name) => name.startsWith(`${basename(path)}_data`) || name === `${basename(path)}.data`)
-  for (const name of siblings.sort()) {
-    for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Uint8Array)
-  }
-  return { hash: hash.digest('hex'), batchDependent: bytes.includes('DynamicQuantize') }
-}
-
 function floats(tensor: Tensor, path: string): Float32Array {
   if (tensor.type === 'float32') return tensor.data as Float32Array
   if (tensor.type === 'float16') return toFloat32({ dtype: 'F16', shape: tensor.dims, data: bytesOf(tensor.data as Uint16Array) }, path)
   throw new InvalidModelError(path, `gives ${tensor.type} values where floating-point ones are needed`)
-}
-
-function firstLine(error: unknown): string {
-  return String(error instanceof Error ? error.message : error)
-    .split('\n')[0]!
-    .slice(0, 300)
 }

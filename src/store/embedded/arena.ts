@@ -1,5 +1,7 @@
 import { InvalidVectorError } from '../../errors.ts'
 import { isFinite, type Vector } from '../../vector.ts'
+import type { TopK } from '../top-k.ts'
+import { has, type RowSet } from './row-set.ts'
 
 /** The vectors of one space in one block of memory, by document row. Freed places are used again. */
 export interface Arena {
@@ -17,6 +19,8 @@ export interface Arena {
   similarity(query: Vector, row: number): number
   /** Rows that have a vector, in the order they lie in memory. */
   rows(): Int32Array
+  /** Offers every row of `rows` that has a vector, and is in `allowed` if given, with its similarity. */
+  scan(query: Vector, rows: Int32Array, allowed: RowSet | undefined, best: TopK<number>): void
 }
 
 const none = -1
@@ -85,6 +89,18 @@ export function arena(dimensions: number, expected = 64): Arena {
     },
     similarity: (query, row) => dotAt(query, data, placeOf[row]! * dimensions),
     rows: () => (listed ??= free.length === 0 ? rowOf.subarray(0, used) : rowOf.subarray(0, used).filter((row) => row !== none)),
+    scan(query, rows, allowed, best) {
+      let threshold = best.threshold()
+      for (let i = 0; i < rows.length; i++) {
+        const row = rows[i]!
+        const place = placed(row)
+        if (place === none || (allowed && !has(allowed, row))) continue
+        const similarity = dotAt(query, data, place * dimensions)
+        if (similarity < threshold) continue
+        best.offer(row, similarity)
+        threshold = best.threshold()
+      }
+    },
   }
 }
 

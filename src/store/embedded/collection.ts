@@ -59,11 +59,12 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
     const lexical = lexicalSettings(options ?? storedLexical())
     const mirror = newMirror(documents, { path, lexical, graphFrom, derived, readOnly })
     let version: unknown
+    database.transaction(mirror.follow)()
     if (!readOnly) {
+      // Not before everything was read: nothing is written to an index that turns out to be corrupt.
       if (JSON.stringify(lexical) !== documents.setting('lexical')) documents.set('lexical', JSON.stringify(lexical))
       derived?.sweep()
     }
-    database.transaction(mirror.follow)()
 
     function storedLexical(): LexicalOptions {
       return JSON.parse((documents.setting('lexical') as string | undefined) ?? '{}') as LexicalOptions

@@ -22,8 +22,10 @@ export function openDatabase(directory: string | undefined, readOnly: boolean): 
   const path = join(directory, databaseFile)
   if (readOnly && !existsSync(path)) throw new IndexNotFoundError(directory)
   return guarded(path, () => {
-    const isNew = !existsSync(path) || statSync(path).size === 0
     if (readOnly) return openForReading(directory, path)
+    const isNew = !existsSync(path)
+    // A crash while it is made may leave an empty file, but never one with files made from it.
+    if (!isNew && statSync(path).size === 0 && existsSync(join(directory, 'derived'))) throw new IndexCorruptError(path, 'is empty')
     const database = new Database(path, { timeout: 5000 })
     try {
       if (!isNew) checkFormat(database, path)

@@ -186,8 +186,15 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
     work(milliseconds) {
       for (const space of spaces.values()) {
         if (space.work(milliseconds)) return true
-        const unsaved = (space.graph?.size ?? 0) - (saved.get(graphName(space.number))?.size ?? 0)
-        if (derived && !readOnly && unsaved >= unsavedRows) saveGraph(space)
+        const size = space.graph?.size ?? 0
+        const name = graphName(space.number)
+        if (!derived || readOnly || size - (saved.get(name)?.size ?? 0) < unsavedRows) continue
+        try {
+          saveGraph(space)
+        } catch {
+          // A full disk, say. Tried again when the graph has grown, and by `close()`.
+          saved.set(name, { sequence: -1, size })
+        }
       }
       return false
     },

@@ -13,18 +13,21 @@ export interface PlanSizes {
   readonly dimensions: number
 }
 
-// Microseconds, from `npm run bench:store` on two cores; only their ratio decides.
-const scanFixed = 0.02
-const scanPerElement = 0.0008
-const graphFixed = 40
-const graphPerCandidate = 1.2
-const graphPerCandidateElement = 0.011
+// Microseconds on a busy two-core machine (bench/store.ts shows them as ratios); only their ratio decides.
+const scanPerRow = 0.03
+const scanPerElement = 0.0014
+const graphPerDimension = 0.25
+const graphPerCandidate = 0.5
+const graphPerElement = 0.0045
+/** What the graph looks at even for a single hit (`searchBreadth` of graph.ts). */
+const least = 128
 
 /** Chooses what costs less. Both find the same rows, so a wrong guess costs time and nothing else. */
 export function choosePlan({ vectors, allowed, waiting, dimensions }: PlanSizes, k: number): Plan {
-  const scanCost = (rows: number): number => rows * (scanFixed + scanPerElement * dimensions)
+  const scanCost = (rows: number): number => rows * (scanPerRow + scanPerElement * dimensions)
   // To meet k allowed ones among the nearest, about k / selectivity are needed; half more makes falling short rare.
   const fetch = Math.ceil(allowed === vectors ? k : (1.5 * k * vectors) / Math.max(1, allowed) + 16)
-  const graphCost = graphFixed + Math.max(128, 1.5 * fetch) * (graphPerCandidate + graphPerCandidateElement * dimensions) + scanCost(waiting)
+  const breadth = Math.max(least, 1.5 * fetch)
+  const graphCost = graphPerDimension * dimensions + breadth * (graphPerCandidate + graphPerElement * dimensions) + scanCost(waiting)
   return graphCost < scanCost(allowed) ? { kind: 'graph', fetch } : { kind: 'scan' }
 }

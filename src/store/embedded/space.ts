@@ -1,9 +1,9 @@
 import { isZero, type Vector } from '../../vector.ts'
-import { topK, type TopK } from '../top-k.ts'
+import { topK } from '../top-k.ts'
 import { arena, type Arena } from './arena.ts'
 import { graph as newGraph, type Graph } from './graph.ts'
 import { choosePlan, type PlanSizes } from './planner.ts'
-import { has, rowsOf, type RowSet } from './row-set.ts'
+import { rowsOf, type RowSet } from './row-set.ts'
 
 /** The vectors of one document encoder: exact by scan, fast by graph, and always up to date. */
 export interface Space {
@@ -34,6 +34,8 @@ export function space(number: number, name: string, dimensions: number, { graphF
   let graph: Graph | undefined
   /** Rows with a vector that the graph does not know yet. Zeros never enter it: they are equally far from everything. */
   const waiting = new Set<number>()
+  /** Building failed, for want of memory say: scans answer everything. */
+  let failed = false
 
   const wanted = (): boolean => vectors.size >= (graph ? graphFrom / 2 : graphFrom)
   const drop = (): void => {
@@ -45,18 +47,6 @@ export function space(number: number, name: string, dimensions: number, { graphF
     drop()
     graph = newGraph(dimensions)
     for (const row of vectors.rows()) if (!vectors.isZero(row)) waiting.add(row)
-  }
-
-  const scan = (query: Vector, rows: Int32Array, allowed: RowSet | undefined, best: TopK<number>): number[] => {
-    let threshold = best.threshold()
-    for (const row of rows) {
-      if (allowed && !has(allowed, row)) continue
-      const similarity = vectors.similarity(query, row)
-      if (similarity < threshold) continue
-      best.offer(row, similarity)
-      threshold = best.threshold()
-    }
-    return best.take()
   }
 
   return {
@@ -82,32 +72,38 @@ export function space(number: number, name: string, dimensions: number, { graphF
 
     search(query, k, allowed, precedes) {
       if (k === 0 || vectors.size === 0 || isZero(query)) return []
-      const scanAll = (): number[] => {
+      const best = topK<number>(k, precedes)
+      const scan = (): number[] => {
         const few = allowed && allowed.size < vectors.size / 2
-        return scan(query, few ? rowsOf(allowed).filter(vectors.has) : vectors.rows(), few ? undefined : allowed, topK(k, precedes))
+        vectors.scan(query, few ? rowsOf(allowed) : vectors.rows(), few ? undefined : allowed, best)
+        return best.take()
       }
       const sizes: PlanSizes = { vectors: vectors.size, allowed: allowed ? Math.min(allowed.size, vectors.size) : vectors.size, waiting: waiting.size, dimensions }
       const plan = choosePlan(graph ? sizes : { ...sizes, waiting: vectors.size }, k)
-      if (plan.kind === 'scan' || !graph) return scanAll()
+      if (plan.kind === 'scan' || !graph) return scan()
 
-      const near = Int32Array.from(graph.nearest(query, plan.fetch))
-      const best = topK<number>(k, precedes)
-      for (const rows of [near, waiting]) {
-        for (const row of rows) if (!allowed || has(allowed, row)) best.offer(row, vectors.similarity(query, row))
-      }
+      for (const rows of [graph.nearest(query, plan.fetch), [...waiting]]) vectors.scan(query, Int32Array.from(rows), allowed, best)
+      const enough = best.threshold() > 0
+      const found = best.take()
       // Short of k, or down to where zeros belong: only a scan knows the rest.
-      return best.threshold() > 0 ? best.take() : scanAll()
+      return enough ? found : scan()
     },
 
     work(milliseconds) {
-      if (!wanted()) drop()
-      else if (!graph || (graph.waste > 1 / 3 && graph.size > 1000)) start()
-      if (!graph) return false
-      const end = performance.now() + milliseconds
-      for (const row of waiting) {
-        if (performance.now() >= end) return true
-        waiting.delete(row)
-        graph.set(row, vectors.get(row)!)
+      if (failed) return false
+      try {
+        if (!wanted()) drop()
+        else if (!graph || (graph.waste > 1 / 3 && graph.size > 1000)) start()
+        if (!graph) return false
+        const end = performance.now() + milliseconds
+        for (const row of waiting) {
+          if (performance.now() >= end) return true
+          graph.set(row, vectors.get(row)!)
+          waiting.delete(row)
+        }
+      } catch {
+        failed = true
+        drop()
       }
       return false
     },

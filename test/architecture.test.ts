@@ -11,6 +11,7 @@ const foundation = ['vector.ts', 'errors.ts', 'document.ts', 'worker.ts', 'safet
 /** Pure functions that another folder may borrow, with the reason. */
 const exceptions: Record<string, string> = {
   'eval/metrics/': 'metrics are leaf functions; trainers stop early by them',
+  'routing/fitting/': 'buildPilots fits routers: the training side of routing',
 }
 
 interface Import {

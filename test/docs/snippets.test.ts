@@ -41,7 +41,7 @@ describe('code in the README and the docs', () => {
     const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => readFileSync(path, 'utf8')) as { config: object }
     const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, root)
     const program = ts.createProgram(
-      found.map(({ file }) => file),
+      [...found.map(({ file }) => file), ...ts.sys.readDirectory(join(root, 'src'), ['.d.ts'])],
       { ...options, noUnusedLocals: false, noUnusedParameters: false },
     )
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { palette } from '../display/colour.ts'
 import { lineWidth } from '../display/hits.ts'
-import { clip, column } from '../display/text.ts'
+import { column, wrap } from '../display/text.ts'
 import type { Environment, ExitCode } from '../environment.ts'
 import { openEmpty } from '../open-index.ts'
 import { command, jsonOption, packOption } from '../options.ts'
@@ -16,9 +16,10 @@ export function expertsCommand(environment: Environment, end: (code: ExitCode) =
         const experts = engine.experts.list()
         const { bold, dim } = palette(environment.stdout, environment.variables)
         const width = lineWidth(environment.stdout.columns)
-        const lines = experts.map(({ name, kind, description, routed }) => {
+        const lines = experts.flatMap(({ name, kind, description, routed }) => {
           const note = routed ? description : `${description}${description && ' '}(asked when named, or when no expert fits)`
-          return `${bold(column(name, 14))} ${dim(column(kind, 8))} ${clip(note, width - 24)}`
+          const [first = '', ...more] = wrap(note, width - 24, 3)
+          return [`${bold(column(name, 14))} ${dim(column(kind, 8))} ${first}`, ...more.map((line) => ' '.repeat(24) + line)]
         })
         environment.stdout.write(`${json ? JSON.stringify(experts, undefined, 2) : lines.join('\n')}\n`)
         end(0)

@@ -32,7 +32,7 @@ export function documentEncoders(roster: Roster): Map<string, Encoder> {
 
 /** The router's decision, made good for this roster and for what the caller asked for. */
 export function decide(roster: Roster, query: RouterQuery, wanted: { expert?: string; lexicalWeight?: number }): Route {
-  const learned = roster.router && roster.router.experts.length > 0 ? roster.router.route(query) : unrouted(roster)
+  const learned = roster.router ? roster.router.route(query) : unrouted(roster)
   const route = wanted.expert === undefined ? present(roster, learned) : forced(learned, wanted.expert)
   return wanted.lexicalWeight === undefined ? route : { ...route, lexicalWeight: wanted.lexicalWeight }
 }

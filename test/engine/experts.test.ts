@@ -116,6 +116,16 @@ describe('experts', () => {
     await expect(engine.experts.remove('law')).rejects.toThrow(UnknownExpertError)
   })
 
+  it('that the router knew may all go; the general one then answers', async () => {
+    const { engine } = await withGarden()
+
+    await engine.experts.remove('medical')
+    await engine.experts.remove('shell')
+    const { route } = await engine.retrieve('ibuprofen dose')
+
+    expect(route).toMatchObject({ decision: 'fallback', experts: [{ name: 'general', weight: 1 }], scores: [] })
+  })
+
   it('answer as long as one is left; the last one cannot be removed', async () => {
     const { engine } = await withGarden()
 

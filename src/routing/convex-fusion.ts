@@ -35,12 +35,10 @@ export function fusion(calibration: Calibration = defaultCalibration): Fusion {
   }
 }
 
-/** A cosine as a number in (0, 1): logistic, 0.1 at `low` and 0.9 at `high`, so that it never saturates and keeps every order. */
-function likeness(cosine: number, { low, high }: SimilarityScale): number {
-  return 1 / (1 + Math.exp((-2 * Math.log(9) * (cosine - (low + high) / 2)) / (high - low)))
+function likeness(cosine: number, { centre, slope }: SimilarityScale): number {
+  return 1 / (1 + Math.exp(-slope * (cosine - centre)))
 }
 
-/** BM25 as a number in [0, 1): its share of the bound, saturating. */
 function matching(lexical: number, bound: number, half: number): number {
-  return lexical > 0 && bound > 0 ? lexical / (lexical + half * bound) : 0
+  return lexical > 0 && bound > 0 ? lexical / (lexical + half * Math.sqrt(bound)) : 0
 }

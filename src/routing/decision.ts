@@ -41,10 +41,8 @@ const foreignScriptLexicalWeight = 0.9
 
 /** Applies a decision rule to the evidence for one query. Experts with equal evidence are ordered by name. */
 export function decide(query: { readonly text: string; readonly vector: Vector }, evidence: readonly Evidence[], decision: Decision): Route {
-  const ranked = [...evidence].sort((a, b) => b.logit - a.logit || (a.expert < b.expert ? -1 : 1))
-  const scores = shares(ranked)
+  const { ranked, scores, margin } = rank(evidence)
   const [best, second] = ranked
-  const margin = best === undefined ? 0 : second === undefined ? 1 : scores[0]!.score - scores[1]!.score
   const { fallback } = decision
 
   const unknown = isZero(query.vector)
@@ -72,13 +70,17 @@ export function decide(query: { readonly text: string; readonly vector: Vector }
   }
 }
 
-/** Softmax over the experts: in [0, 1], summing to 1. */
-function shares(ranked: readonly Evidence[]): ExpertScore[] {
+/** Orders experts by their evidence; scores are its softmax. */
+export function rank<E extends Omit<Evidence, 'lexicalWeight'>>(evidence: readonly E[]): { ranked: E[]; scores: ExpertScore[]; margin: number } {
+  const ranked = [...evidence].sort((a, b) => b.logit - a.logit || (a.expert < b.expert ? -1 : 1))
   const powers = ranked.map(({ logit }) => Math.exp(logit - ranked[0]!.logit))
   const sum = powers.reduce((total, power) => total + power, 0)
-  return ranked.map(({ expert, similarity }, i) => ({ expert, score: powers[i]! / sum, similarity }))
+  const scores = ranked.map(({ expert, similarity }, i) => ({ expert, score: powers[i]! / sum, similarity }))
+  const margin = scores.length === 0 ? 0 : scores.length === 1 ? 1 : scores[0]!.score - scores[1]!.score
+  return { ranked, scores, margin }
 }
 
-function confidenceIn({ logit, similarity }: Evidence, margin: number, { confidence }: Decision): number {
+/** The calibrated probability that the best expert should be asked. */
+export function confidenceIn({ logit, similarity }: Omit<Evidence, 'lexicalWeight'>, margin: number, { confidence }: Pick<Decision, 'confidence'>): number {
   return 1 / (1 + Math.exp(-(confidence.bias + confidence.evidence * logit + confidence.similarity * similarity + confidence.margin * margin)))
 }

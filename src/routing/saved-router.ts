@@ -5,7 +5,7 @@ import { featureDimensions } from './features.ts'
 import { pilotRouterOf, type PilotRouter, type PilotRouterState } from './pilot-router.ts'
 import type { Router } from './router.ts'
 import { featureIndices, loadExamples, loadVectors, loadWeights, nonZero, saveExamples, saveVectors, saveWeights, unsigned } from './router-tensors.ts'
-import { routerOf, type TextRouter, type TextRouterState } from './text-router.ts'
+import { routerOf, type EvidenceWeights, type TextRouter, type TextRouterState } from './text-router.ts'
 
 /** A router as it lies in a pack: JSON and tensors. Pilots are kept as 8-bit vectors and hashed words; no query can be read back. */
 export interface SavedRouter {
@@ -15,7 +15,7 @@ export interface SavedRouter {
 
 /** The JSON half of a saved router. */
 export type RouterManifest =
-  | { readonly kind: 'text'; readonly experts: readonly SavedExpert[]; readonly queries: number; readonly similarityWeight: number; readonly decision: Decision }
+  | { readonly kind: 'text'; readonly experts: readonly SavedExpert[]; readonly queries: number; readonly weights: EvidenceWeights; readonly decision: Decision }
   | { readonly kind: 'pilot'; readonly experts: readonly SavedExpert[]; readonly aggregation: 'mean' | 'max'; readonly weights: boolean; readonly decision: Decision }
 
 interface SavedExpert {
@@ -43,7 +43,7 @@ export function loadRouter(manifest: unknown, tensors: ReadonlyMap<string, Tenso
   }
 }
 
-function saveText({ experts, rarity, similarityWeight, decision }: TextRouterState): SavedRouter {
+function saveText({ experts, rarity, weights, decision }: TextRouterState): SavedRouter {
   const tensors = new Map<string, Tensor>()
   const counted = nonZero(rarity.frequencies)
   tensors.set('rarity.indices', { dtype: 'U32', shape: [counted.length], data: bytesOf(counted) })
@@ -54,12 +54,14 @@ function saveText({ experts, rarity, similarityWeight, decision }: TextRouterSta
     if (model) saveWeights(tensors, `${i}.model`, model)
   })
   const saved = experts.map(({ name, lexicalWeight, model }) => ({ name, ...(lexicalWeight !== undefined && { lexicalWeight }), ...(model && { bias: model.bias }) }))
-  return { manifest: { kind: 'text', experts: saved, queries: rarity.queries, similarityWeight, decision }, tensors }
+  return { manifest: { kind: 'text', experts: saved, queries: rarity.queries, weights, decision }, tensors }
 }
 
 function loadText(manifest: RouterManifest & { kind: 'text' }, tensors: ReadonlyMap<string, Tensor>, path: string): TextRouter {
-  const { queries, similarityWeight, decision } = manifest
-  if (!(Number.isInteger(queries) && queries >= 0 && Number.isFinite(similarityWeight))) throw new InvalidPackError(path, 'has a router without its counts')
+  const { queries, weights, decision } = manifest
+  if (!(Number.isInteger(queries) && queries >= 0 && Number.isFinite(weights?.words) && Number.isFinite(weights.similarity))) {
+    throw new InvalidPackError(path, 'has a router without its counts and weights')
+  }
   const frequencies = new Uint32Array(featureDimensions)
   const indices = featureIndices(tensors, 'rarity.indices', path)
   const counts = unsigned(tensors, 'rarity.frequencies', path)
@@ -72,7 +74,7 @@ function loadText(manifest: RouterManifest & { kind: 'text' }, tensors: Readonly
     examples: loadExamples(tensors, `${i}.examples`, path),
     model: bias === undefined ? undefined : loadWeights(tensors, `${i}.model`, bias, path),
   }))
-  return routerOf({ experts, rarity: { queries, frequencies }, similarityWeight, decision })
+  return routerOf({ experts, rarity: { queries, frequencies }, weights, decision })
 }
 
 function savePilot({ experts, aggregation, weights, centre, decision }: PilotRouterState): SavedRouter {

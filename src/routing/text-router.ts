@@ -10,8 +10,15 @@ import { countFeatures, trainTextModel, weighFeatures, type FeatureRarity, type 
 export interface TextRouterOptions {
   /** @default constants that suit most encoders; `buildPilots` fits them to a pack */
   readonly decision?: Decision
-  /** What a cosine of 1 to the nearest pilot adds to an expert's log-odds. @default 8 */
-  readonly similarityWeight?: number
+  readonly weights?: EvidenceWeights
+}
+
+/** What each kind of evidence adds to an expert's log-odds. */
+export interface EvidenceWeights {
+  /** Per unit of the words' log-odds. @default 1 */
+  readonly words: number
+  /** Per unit of the cosine to the nearest pilot. @default 8 */
+  readonly similarity: number
 }
 
 /** What a text router has learned of one expert. */
@@ -30,8 +37,17 @@ export interface TextExpert {
 export interface TextRouterState {
   readonly experts: readonly TextExpert[]
   readonly rarity: FeatureRarity
-  readonly similarityWeight: number
+  readonly weights: EvidenceWeights
   readonly decision: Decision
+}
+
+/** What speaks for one expert, before it is weighed. */
+export interface Signals {
+  readonly expert: string
+  /** Log-odds of its classifier. */
+  readonly words: number
+  /** Cosine to its nearest pilot. */
+  readonly similarity: number
 }
 
 /** The default router. */
@@ -46,21 +62,23 @@ export const defaultDecision: Decision = {
   fuseMargin: 0.3,
 }
 
+export const defaultWeights: EvidenceWeights = { words: 1, similarity: 8 }
+
 /** Vectors are compared with at most this many pilots an expert: 64 centroids routed as well as 300 queries, in a fifth of the time. */
-const mostPilots = 64
+export const mostPilots = 64
 
 /**
  * Routes by the words of the query, the likeness of its base vector to pilot queries, and nothing else: a linear classifier per
  * expert over hashed words and word pairs, plus the cosine to the nearest pilot. An expert is added in milliseconds by
  * training its classifier alone against the others' stored pilots.
  */
-export function textRouter(evidence: readonly ExpertEvidence[], { decision = defaultDecision, similarityWeight = 8 }: TextRouterOptions = {}): TextRouter {
+export function textRouter(evidence: readonly ExpertEvidence[], { decision = defaultDecision, weights = defaultWeights }: TextRouterOptions = {}): TextRouter {
   const experts = evidence.map(read)
   for (const [i, { name }] of experts.entries()) {
     if (experts.findIndex((other) => other.name === name) !== i) throw new InvalidArgumentError('evidence', `has the expert "${name}" twice`)
   }
   const rarity = countFeatures(experts.flatMap(({ examples }) => examples))
-  return routerOf(settle({ experts, rarity, similarityWeight, decision }))
+  return routerOf(settle({ experts, rarity, weights, decision }))
 }
 
 /** A router from what another had learned. */
@@ -70,7 +88,10 @@ export function routerOf(state: TextRouterState): TextRouter {
   return {
     state,
     experts: experts.map(({ name }) => name),
-    route: (query) => decide(query, evidenceFor(query.text, query.vector, state), decision),
+    route(query) {
+      const evidence = weighSignals(signalsFor(query.text, query.vector, state), state.weights)
+      return decide(query, evidence.map((one, i) => ({ ...one, lexicalWeight: experts[i]!.lexicalWeight })), decision)
+    },
     with(evidence) {
       const added = read(evidence)
       const others = experts.filter(({ name }) => name !== added.name)
@@ -86,17 +107,22 @@ export function routerOf(state: TextRouterState): TextRouter {
 }
 
 /** What speaks for each expert, in the state's order. */
-export function evidenceFor(text: string, vector: Vector, { experts, rarity, similarityWeight }: TextRouterState): Evidence[] {
+export function signalsFor(text: string, vector: Vector, { experts, rarity }: TextRouterState): Signals[] {
   const features = weighFeatures(textFeatures(text), rarity)
   const similarities = experts.map(({ pilots }) => {
     if (pilots.weights.length > 0 && pilots.dimensions !== vector.length) throw new DimensionMismatchError('The router', pilots.dimensions, vector.length)
     return nearestSimilarity(pilots, vector)
   })
-  return experts.map(({ name, model, lexicalWeight }, i) => {
-    const similarity = similarities[i]!
-    const words = model ? model.bias + sparseDot(features, model.weights) : wordless(similarities, i)
-    return { expert: name, logit: words + similarityWeight * similarity, similarity, lexicalWeight }
-  })
+  return experts.map(({ name, model }, i) => ({
+    expert: name,
+    words: model ? model.bias + sparseDot(features, model.weights) : wordless(similarities, i),
+    similarity: similarities[i]!,
+  }))
+}
+
+/** Signals as one number an expert. */
+export function weighSignals(signals: readonly Signals[], weights: EvidenceWeights): Omit<Evidence, 'lexicalWeight'>[] {
+  return signals.map(({ expert, words, similarity }) => ({ expert, similarity, logit: weights.words * words + weights.similarity * similarity }))
 }
 
 /** What stands in for the words' log-odds where there is no classifier: how far the expert's nearest pilot is ahead of the others'. */

@@ -58,7 +58,7 @@ export function trainLogistic(examples: readonly LogisticExample[], dimensions: 
       add(i, sign * step)
       largest = Math.max(largest, Math.abs(step) / costs[i]!)
     }
-    if (largest < 1e-3) break
+    if (largest < 1e-4) break
   }
   return { weights, bias }
 }

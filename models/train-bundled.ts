@@ -24,7 +24,7 @@ const { values: given } = parseArgs({
     seed: { type: 'string', default: '1' },
     'no-late': { type: 'boolean', default: false },
     stage: { type: 'string', default: 'base' },
-    bits: { type: 'string', default: '8' },
+    bits: { type: 'string', default: '4' },
     steps: { type: 'string', default: defaultStages.map(({ steps }) => steps).join() },
     only: { type: 'string' },
   },
@@ -71,14 +71,14 @@ async function makeBase(): Promise<void> {
 
 async function makeExperts(base: StaticModel): Promise<void> {
   const manifest: Manifest = { ...readManifest(), experts: given.only ? readManifest().experts : [] }
-  for (const { name, sets: names, description, rates, steps } of experts) {
+  for (const { name, sets: names, description, rates, steps, temperature } of experts) {
     if (given.only && given.only !== name) continue
     const path = `experts/${name}/table.safetensors`
     manifest.experts = manifest.experts.filter((expert) => expert.name !== name)
     try {
       const own = sets.filter((set) => (names as readonly string[]).includes(set.name))
       const expert = await trainExpert({
-        name, base, seed, rates, steps, method: 'table',
+        name, base, seed, rates, steps, temperature, method: 'table',
         pairs: own.map(expertSet),
         foreign: sets.filter((set) => !own.includes(set)).flatMap(({ documents }) => documents.slice(0, 2000).map(textOf)),
         onProgress: reporter(name),

@@ -32,6 +32,8 @@ export interface BaseStage {
   readonly pairShare: number
   /** Peak learning rate. @default 0.02 */
   readonly rate?: number
+  /** Share of tokens left out of every text, anew each time, so that no single word is relied on. @default 0 */
+  readonly dropout?: number
 }
 
 export interface BaseOptions {
@@ -61,8 +63,8 @@ export interface BaseOptions {
 
 /** First the texts alone, then mostly pairs. */
 export const defaultStages: readonly BaseStage[] = [
-  { name: 'texts', steps: 1200, pairShare: 0 },
-  { name: 'pairs', steps: 4000, pairShare: 0.7 },
+  { name: 'texts', steps: 800, pairShare: 0 },
+  { name: 'pairs', steps: 5000, pairShare: 0.7, dropout: 0.2 },
 ]
 
 const lanes = 2
@@ -135,9 +137,9 @@ export function tokenizeWith(tokenizer: TokenizerJson): (text: string) => number
 
 function nextSegment(stages: readonly BaseStage[], step: number): BaseSegment & { stage: string } {
   let stageStart = 0
-  for (const { name, steps, pairShare, rate = 0.02 } of stages) {
+  for (const { name, steps, pairShare, rate = 0.02, dropout = 0 } of stages) {
     if (step < stageStart + steps) {
-      return { stage: name, from: step, to: Math.min(step + segmentSteps, stageStart + steps), stageStart, stageSteps: steps, rate, pairShare }
+      return { stage: name, from: step, to: Math.min(step + segmentSteps, stageStart + steps), stageStart, stageSteps: steps, rate, pairShare, dropout }
     }
     stageStart += steps
   }

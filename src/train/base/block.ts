@@ -14,13 +14,15 @@ export interface BlockOptions {
   readonly size: number
   /** Share of blocks drawn from pairs; the others are drawn from the texts alone. */
   readonly pairShare: number
+  /** Share of tokens left out of every text, anew each time. @default 0 */
+  readonly dropout?: number
 }
 
 /** How often the stand-in of a document is used where there is one. */
 const variantShare = 0.7
 
 /** Draws one block: first what it is made of, then a single task by the square root of its size, then its rows. */
-export function drawBlock(tasks: readonly PackedTask[], { size, pairShare }: BlockOptions, generator: Random): Block {
+export function drawBlock(tasks: readonly PackedTask[], { size, pairShare, dropout = 0 }: BlockOptions, generator: Random): Block {
   const kind = generator.next() < pairShare ? 'pairs' : generator.next() < 0.25 ? 'titles' : generator.next() < 0.5 ? 'sentences' : 'spans'
   const available = (task: PackedTask): number =>
     kind === 'pairs' ? task.queries.offsets.length - 1 : kind === 'titles' ? task.titled.length : task.splittable.length
@@ -28,13 +30,13 @@ export function drawBlock(tasks: readonly PackedTask[], { size, pairShare }: Blo
   const drawn = sampleBelow(available(task), size, generator)
   // Whole fours go through the vector kernels; a set that is not one loses up to three rows of a block.
   const rows = drawn.length > 4 ? drawn.slice(0, drawn.length - (drawn.length % 4)) : drawn
-  if (kind === 'pairs') return drawPairs(task, rows, generator)
-  return drawSpans(task, rows.map((row) => (kind === 'titles' ? task.titled : task.splittable)[row]!), kind, generator)
+  if (kind === 'pairs') return drawPairs(task, rows, dropout, generator)
+  return drawSpans(task, rows.map((row) => (kind === 'titles' ? task.titled : task.splittable)[row]!), kind, dropout, generator)
 }
 
-function drawPairs(task: PackedTask, rows: readonly number[], generator: Random): Block {
-  const queries = builder()
-  const documents = builder()
+function drawPairs(task: PackedTask, rows: readonly number[], dropout: number, generator: Random): Block {
+  const queries = builder(dropout, generator)
+  const documents = builder(dropout, generator)
   const places = new Int32Array(rows.length)
   rows.forEach((query, row) => {
     const { tokens, offsets } = task.positives
@@ -51,9 +53,9 @@ function drawPairs(task: PackedTask, rows: readonly number[], generator: Random)
   return { size: rows.length, queries: queries.texts(), documents: documents.texts(), masked: maskAnswers(task, rows, places) }
 }
 
-function drawSpans(task: PackedTask, places: readonly number[], kind: 'titles' | 'sentences' | 'spans', generator: Random): Block {
-  const queries = builder()
-  const documents = builder()
+function drawSpans(task: PackedTask, places: readonly number[], kind: 'titles' | 'sentences' | 'spans', dropout: number, generator: Random): Block {
+  const queries = builder(dropout, generator)
+  const documents = builder(dropout, generator)
   const { tokens, offsets } = task.documents
   for (const place of places) {
     const start = offsets[place]!
@@ -134,12 +136,15 @@ function weighted<T>(items: readonly T[], weight: (item: T) => number, generator
   return items[chosen === -1 ? weights.findLastIndex((value) => value > 0) : chosen]!
 }
 
-function builder() {
+/** Gathers texts, leaving tokens out on the way. A text keeps at least its first token. */
+function builder(dropout: number, generator: Random) {
   const tokens: number[] = []
   const offsets = [0]
   return {
     addRange(source: Uint32Array, start: number, end: number): void {
-      for (let t = start; t < end; t++) tokens.push(source[t]!)
+      for (let t = start; t < end; t++) {
+        if (dropout === 0 || tokens.length === offsets.at(-1) || generator.next() >= dropout) tokens.push(source[t]!)
+      }
     },
     finish: (): void => void offsets.push(tokens.length),
     texts: (): PackedTexts => ({ tokens: Uint32Array.from(tokens), offsets: Uint32Array.from(offsets) }),

@@ -37,6 +37,7 @@ export interface BaseSegment {
   readonly stageSteps: number
   readonly rate: number
   readonly pairShare: number
+  readonly dropout: number
 }
 
 let job: BaseJob
@@ -53,7 +54,7 @@ serveWorker({
   segment(segment: BaseSegment): number {
     let loss = 0
     for (let step = segment.from; step < segment.to; step++) {
-      loss += gradients(step, segment.pairShare)
+      loss += gradients(step, segment)
       meet()
       update(step, warmUpThenDecay(step - segment.stageStart, segment.stageSteps, segment.rate))
       meet()
@@ -63,12 +64,12 @@ serveWorker({
   close() {},
 })
 
-function gradients(step: number, pairShare: number): number {
+function gradients(step: number, { pairShare, dropout }: BaseSegment): number {
   const { gradients: lanes, blocks, threads, thread, tasks, seed, blockSize, temperature } = job
   let loss = 0
   for (let l = thread; l < lanes.length; l += threads) {
     for (let block = l; block < blocks; block += lanes.length) {
-      const drawn = drawBlock(tasks, { size: blockSize, pairShare }, random(seed, step, block))
+      const drawn = drawBlock(tasks, { size: blockSize, pairShare, dropout }, random(seed, step, block))
       loss += lane.run(drawn, temperature, 1 / blocks, lanes[l]!) / blocks
     }
   }

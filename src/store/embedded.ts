@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
-import { ClosedError } from '../errors.ts'
+import { ClosedError, InvalidArgumentError } from '../errors.ts'
 import { startWorker } from '../worker.ts'
 import { checkEntries, checkIds, checkPage, checkQueries, checkSelection } from './checks.ts'
 import type { RowWithSpaces } from './embedded/collection.ts'
 import { toDocument } from './embedded/documents.ts'
+import { exitGate } from './embedded/exit-gate.ts'
 import { packEntries, packQueries, unpackResults, type OpenMessage, type ResultsMessage } from './embedded/messages.ts'
 import { lexicalSettings } from './lexical/bm25.ts'
 import type { LexicalOptions, Store, StoredDocument, StoreInfo } from './store.ts'
@@ -13,6 +14,8 @@ export interface EmbeddedStoreOptions {
   readonly readOnly?: boolean
   /** How BM25 scores. Kept with the index. @default what the index was last opened with */
   readonly lexical?: LexicalOptions
+  /** Vectors from which on a space gets a graph, which is built in the background; below, and with `Infinity`, searches scan. @default 10,000 */
+  readonly graphFrom?: number
   /** Gives up opening. */
   readonly signal?: AbortSignal
 }
@@ -23,22 +26,24 @@ export interface EmbeddedStoreOptions {
  * @throws IndexLockedError, IndexNotFoundError, IndexReadOnlyError, IndexCorruptError, StorageError
  */
 export async function embeddedStore(directory: string, options: EmbeddedStoreOptions = {}): Promise<Store> {
-  const { readOnly = false, lexical, signal } = options
+  const { readOnly = false, lexical, graphFrom = 10_000, signal } = options
   signal?.throwIfAborted()
   if (lexical) lexicalSettings(lexical)
+  if (!(graphFrom >= 0)) throw new InvalidArgumentError('graphFrom', 'must be a number of 0 or more')
+  const { gate, release } = exitGate()
   const worker = startWorker('store', './store/embedded/worker.ts', 'store-worker')
   try {
-    const message: OpenMessage = { directory: directory === ':memory:' ? undefined : resolve(directory), readOnly, lexical }
+    const message: OpenMessage = { directory: directory === ':memory:' ? undefined : resolve(directory), readOnly, lexical, graphFrom, gate }
     await worker.request('open', message, { signal })
   } catch (error) {
-    await worker.close()
+    await worker.close().finally(release)
     throw error
   }
 
   let closed = false
-  const request = async <T>(method: string, argument: unknown, signal?: AbortSignal, transfer: ArrayBufferLike[] = []): Promise<T> => {
+  const request = async <T>(method: string, argument: unknown, signal?: AbortSignal, transfer: ArrayBuffer[] = []): Promise<T> => {
     if (closed) throw new ClosedError('The store')
-    return worker.request<T>(method, argument, { signal, transfer: transfer as ArrayBuffer[] })
+    return worker.request<T>(method, argument, { signal, transfer })
   }
 
   return {
@@ -81,7 +86,7 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
 
     async close() {
       closed = true
-      await worker.close()
+      await worker.close().finally(release)
     },
   }
 }

@@ -83,23 +83,24 @@ function parseGroup(filter: unknown, depth: number): FilterNode {
       throw new InvalidFilterError(`has the unknown operator ${JSON.stringify(key)}`)
     } else {
       if (hasLoneSurrogate(key)) throw new InvalidFilterError('has a key with half of a surrogate pair')
-      nodes.push(...parseCondition(key, value))
+      nodes.push(parseCondition(key, value))
     }
   }
   return nodes.length === 1 ? nodes[0]! : { kind: 'and', nodes }
 }
 
-function parseCondition(key: string, value: unknown): FilterNode[] {
-  if (!isRecord(value)) return [{ kind: 'compare', key, operator: '$eq', operand: checkScalar(key, '$eq', value) }]
+function parseCondition(key: string, value: unknown): FilterNode {
+  if (!isRecord(value)) return { kind: 'compare', key, operator: '$eq', operand: checkScalar(key, '$eq', value) }
   const entries = Object.entries(value)
   if (entries.length === 0) throw new InvalidFilterError(`has no operator for ${JSON.stringify(key)}`)
-  return entries.map(([operator, operand]) => {
+  const nodes = entries.map(([operator, operand]): FilterNode => {
     const check = checks[operator as keyof FilterCondition]
     if (!check || !Object.hasOwn(checks, operator)) {
       throw new InvalidFilterError(`has the unknown operator ${JSON.stringify(operator)} for ${JSON.stringify(key)}`)
     }
     return { kind: 'compare', key, operator: operator as keyof FilterCondition, operand: check(key, operator, operand) }
   })
+  return nodes.length === 1 ? nodes[0]! : { kind: 'and', nodes }
 }
 
 type Check = (key: string, operator: string, operand: unknown) => FilterScalar | readonly FilterScalar[]

@@ -368,11 +368,11 @@ export function describeStore(name: string, open: OpenStore): void {
       // Nothing here changes what is stored, so one store serves all.
       const library: Record<string, Metadata | undefined> = {
         none: undefined,
-        book: { lang: 'en', year: 2020, tags: ['law', 'tax'], open: true, note: '' },
-        paper: { lang: 'de', year: 1999.5, tags: ['law'], open: false, note: null },
-        film: { lang: 'zh', year: '2020', tags: [], deep: { lang: 'en' }, note: 'a\u0000b' },
-        song: { lang: 'en', year: -3, tags: ['tax', 7, true, null, ['nested']], note: '𝄞 \uffff' },
-        long: { lang: 'x'.repeat(5000) + 'needle', year: [1, 30], tags: 'law' },
+        book: { lang: 'en', year: 2020, tags: ['law', 'tax'], open: true, note: '', rank: 1 },
+        paper: { lang: 'de', year: 1999.5, tags: ['law'], open: false, note: null, rank: 2 },
+        film: { lang: 'zh', year: '2020', tags: [], deep: { lang: 'en' }, note: 'a\u0000b', rank: 3 },
+        song: { lang: 'en', year: -3, tags: ['tax', 7, true, null, ['nested']], note: '𝄞 \uffff', rank: 4 },
+        long: { lang: 'x'.repeat(5000) + 'needle', year: [1, 30], tags: 'law', rank: '2' },
       }
       const everything = Object.keys(library).sort()
       beforeAll(async () => {
@@ -403,6 +403,10 @@ export function describeStore(name: string, open: OpenStore): void {
         ['less, in any element', { year: { $lt: 2 } }, ['long', 'song']],
         ['a range', { year: { $gte: 0, $lte: 2000 } }, ['long', 'paper']],
         ['both ends by different elements', { year: { $lt: 5, $gt: 20 } }, ['long']],
+        ['a range without its ends', { rank: { $gt: 1, $lt: 4 } }, ['film', 'paper']],
+        ['a range with its ends', { rank: { $gte: 1, $lte: 4 } }, ['book', 'film', 'paper', 'song']],
+        ['a range among other conditions', { rank: { $lt: 4, $gte: 1 }, lang: 'en' }, ['book']],
+        ['an empty range', { rank: { $gt: 4, $lt: 1 } }, []],
         ['strings in order', { year: { $gte: '2020', $lt: '2021' } }, ['film']],
         ['strings by code point', { note: { $gt: '\uffff' } }, ['song']],
         ['all of', { tags: { $all: ['law', 'tax'] } }, ['book']],

@@ -32,7 +32,8 @@ try {
   } else if (what === 'leave-open') {
     // Ends without `close()`, while the graph is being built.
     const store = await embeddedStore(directory)
-    await store.upsert(library(12_000))
+    const wide = (vector: Float32Array): Float32Array => Float32Array.from({ length: 256 }, (_, i) => vector[i % vector.length]! / 4)
+    await store.upsert(library(12_000).map((entry) => ({ ...entry, vectors: { base: wide(entry.vectors['base']!) } })))
     say('leaving')
   }
 } catch (error) {

@@ -108,13 +108,16 @@ describe('many readers', () => {
 })
 
 it('lets a process end without closing, even while a graph is being built', async () => {
-  const directory = temporaryDirectory()
+  const directories = [temporaryDirectory(), temporaryDirectory(), temporaryDirectory()]
 
-  const { code, lines } = await childProcess('leave-open', directory).ended
+  // Ending a thread inside native code would abort the process, but not every time.
+  const ends = await Promise.all(directories.map((directory) => childProcess('leave-open', directory).ended))
 
-  expect(lines).toEqual(['leaving'])
-  expect(code).toBe(0)
-  const store = await embeddedStore(directory, { readOnly: true })
+  for (const { code, lines } of ends) {
+    expect(lines).toEqual(['leaving'])
+    expect(code).toBe(0)
+  }
+  const store = await embeddedStore(directories[0]!, { readOnly: true })
   expect((await store.info()).documents).toBe(12_000)
   await store.close()
 })

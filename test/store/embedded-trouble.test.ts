@@ -24,7 +24,7 @@ describe('a database that cannot be read', () => {
     ['is noise', (path) => writeFileSync(path, Buffer.alloc(50_000, 0xa5))],
     ['is text', (path) => writeFileSync(path, 'not a database at all\n'.repeat(500))],
     ['was emptied', (path) => truncateSync(path, 0)],
-    ['was cut short', (path) => truncateSync(path, Math.floor(statSync(path).size / 2 / 8192) * 8192)],
+    ['was cut short', (path) => truncateSync(path, Math.floor(statSync(path).size / 2 / 4096) * 4096)],
     ['belongs to another program', (path) => {
       truncateSync(path, 0)
       new Database(path).exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)').close()
@@ -43,7 +43,7 @@ describe('a database that cannot be read', () => {
   it('is refused when pages in its middle are noise', async () => {
     const directory = await filled(2000)
     const bytes = readFileSync(file(directory))
-    bytes.fill(0xa5, 3 * 8192, bytes.length - 8192)
+    bytes.fill(0xa5, 3 * 4096, bytes.length - 4096)
     writeFileSync(file(directory), bytes)
 
     await expect(embeddedStore(directory)).rejects.toMatchObject({ code: 'INDEX_CORRUPT' })
@@ -132,7 +132,7 @@ describe('a place that cannot be used', () => {
 describe('a full disk', () => {
   it('fails the call, keeps what was stored, and goes on when there is room', () => {
     const directory = temporaryDirectory()
-    const collection = openCollection({ directory, readOnly: false, lexical: undefined })
+    const collection = openCollection({ directory, readOnly: false, lexical: undefined, graphFrom: Infinity })
     collection.upsert(packEntries(library(100)))
     const pages = collection.database.pragma('page_count', { simple: true }) as number
     collection.database.pragma(`max_page_count = ${pages + 1}`)
@@ -147,7 +147,7 @@ describe('a full disk', () => {
     expect(collection.info().documents).toBe(2099)
     collection.close()
 
-    const again = openCollection({ directory, readOnly: true, lexical: undefined })
+    const again = openCollection({ directory, readOnly: true, lexical: undefined, graphFrom: Infinity })
     expect(again.info().documents).toBe(2099)
     again.close()
   })

@@ -10,7 +10,7 @@ import { closeDatabase, databaseFile, guarded, openDatabase, type Connection } f
 import { derivedFiles } from './derived.ts'
 import { documents as documentTable, type StoredRow } from './documents.ts'
 import { lockForWriting } from './lock.ts'
-import type { EntriesMessage, OpenMessage } from './messages.ts'
+import type { EntriesMessage } from './messages.ts'
 import { metadataRows } from './metadata-rows.ts'
 import { mirror as newMirror } from './mirror.ts'
 import { has, rowsOf } from './row-set.ts'
@@ -34,8 +34,17 @@ export interface RowWithSpaces extends StoredRow {
   readonly spaces: readonly string[]
 }
 
+export interface CollectionOptions {
+  /** `undefined` for memory only. */
+  readonly directory: string | undefined
+  readonly readOnly: boolean
+  readonly lexical: LexicalOptions | undefined
+  /** Vectors from which on a space gets a graph. */
+  readonly graphFrom: number
+}
+
 /** Opens or makes an index. @throws see `openDatabase` and `lockForWriting` */
-export function openCollection({ directory, readOnly, lexical: options, graphFrom = 10_000 }: OpenMessage & { readonly graphFrom?: number }): Collection {
+export function openCollection({ directory, readOnly, lexical: options, graphFrom }: CollectionOptions): Collection {
   if (options) lexicalSettings(options)
   const location = directory ?? ':memory:'
   const path = directory === undefined ? location : join(directory, databaseFile)
@@ -194,7 +203,13 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
           const lexical = text === undefined ? undefined : mirror.postings.score(text)
           if (lexical) {
             const best = topK<number>(k, precedes)
-            for (const row of lexical.rows) if (!allowed || has(allowed, row)) best.offer(row, lexical.of(row))
+            let threshold = best.threshold()
+            lexical.scores.forEach((score, i) => {
+              const row = lexical.rows[i]!
+              if (score < threshold || (allowed && !has(allowed, row))) return
+              best.offer(row, score)
+              threshold = best.threshold()
+            })
             for (const row of best.take()) found.add(row)
           }
           const candidates = Array.from(found, (row) => ({

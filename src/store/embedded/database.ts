@@ -98,7 +98,6 @@ function isEmpty(database: Connection): boolean {
 
 function prepare(database: Connection): Connection {
   if (!isEmpty(database)) return database
-  database.pragma('page_size = 8192')
   database.transaction(() => {
     database.exec(schema)
     database.pragma(`application_id = ${applicationId}`)

@@ -1,13 +1,12 @@
 import type { Filter } from '../../document.ts'
 import type { Vector } from '../../vector.ts'
-import type { Candidate, LexicalOptions, StoreEntry, StoreQuery, StoreResult } from '../store.ts'
+import type { Candidate, StoreEntry, StoreQuery, StoreResult } from '../store.ts'
+import type { CollectionOptions } from './collection.ts'
+import type { ExitGate } from './exit-gate.ts'
 
 /** What crosses to the worker on opening. */
-export interface OpenMessage {
-  /** `undefined` for memory only. */
-  readonly directory: string | undefined
-  readonly readOnly: boolean
-  readonly lexical: LexicalOptions | undefined
+export interface OpenMessage extends CollectionOptions {
+  readonly gate: ExitGate
 }
 
 /** Entries with all vectors of a space in one buffer that is handed over, not copied. */
@@ -30,23 +29,23 @@ interface SpaceVectors {
   readonly dimensions: number
   /** Positions in `documents` of those that have a vector here. */
   readonly positions: Uint32Array
-  readonly values: Float32Array
+  readonly values: Float32Array<ArrayBuffer>
 }
 
 export interface QueriesMessage {
   readonly queries: readonly { readonly spaces: readonly string[]; readonly text?: string; readonly topK: number; readonly filter?: Filter }[]
   readonly lengths: Uint32Array
   /** All query vectors, one after another. */
-  readonly values: Float32Array
+  readonly values: Float32Array<ArrayBuffer>
 }
 
 /** All candidates of all queries as flat arrays. */
 export interface ResultsMessage {
   readonly ids: readonly string[]
-  readonly lexical: Float64Array
-  readonly similarities: Float64Array
-  readonly counts: Uint32Array
-  readonly bounds: Float64Array
+  readonly lexical: Float64Array<ArrayBuffer>
+  readonly similarities: Float64Array<ArrayBuffer>
+  readonly counts: Uint32Array<ArrayBuffer>
+  readonly bounds: Float64Array<ArrayBuffer>
 }
 
 export function packEntries(entries: readonly StoreEntry[]): EntriesMessage {
@@ -125,7 +124,7 @@ export function unpackResults({ ids, lexical, similarities, counts, bounds }: Re
   })
 }
 
-function joined(vectors: readonly Vector[]): Float32Array {
+function joined(vectors: readonly Vector[]): Float32Array<ArrayBuffer> {
   const values = new Float32Array(vectors.reduce((sum, { length }) => sum + length, 0))
   let at = 0
   for (const vector of vectors) {

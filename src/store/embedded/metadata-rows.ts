@@ -12,14 +12,16 @@ export interface MetadataRows {
   changed(): void
 }
 
-/** What an entry's value is; part of the index key, so types never mix. `filled` and `hollow` answer $exists and $empty. */
+/** What an entry's value is; part of the index key, so types never mix. `filled` and `hollow` say of a list or object that it is there. */
 const kinds = { null: 0, boolean: 1, number: 2, string: 3, long: 4, filled: 5, hollow: 6 } as const
+const isFilled = `kind IN (1, 2, 4, 5) OR (kind = 3 AND value <> '')`
 
 /** Longer strings are indexed by their beginning, and read from the document to decide. */
 const longest = 256
 /** Fewer candidates than this are read and evaluated one by one rather than met with the next condition's rows. */
 const fewRows = 64
 const remembered = 32
+const sqlOf = { $gt: '>', $gte: '>=', $lt: '<', $lte: '<=' } as const
 
 export function metadataRows(database: Connection): MetadataRows {
   const insertEntry = database.prepare('INSERT OR IGNORE INTO metadata VALUES (?, ?, ?, ?)')
@@ -27,14 +29,23 @@ export function metadataRows(database: Connection): MetadataRows {
   const metadataOf = database.prepare('SELECT metadata FROM documents WHERE row = ?').pluck()
   const rowsWith = (condition: string) => database.prepare(`SELECT row FROM metadata WHERE key = ? AND ${condition}`).pluck()
   const withValue = rowsWith('kind = ? AND value = ?')
-  const withKind = rowsWith('kind = ?')
+  const withLong = rowsWith(`kind = ${kinds.long}`)
+  const present = rowsWith(`kind > ${kinds.null}`)
+  const filled = rowsWith(`(${isFilled})`)
   const withText = rowsWith(`kind = ${kinds.string} AND instr(value, ?) > 0`)
   const ordered = {
-    $gt: rowsWith('kind = ? AND value > ?'),
-    $gte: rowsWith('kind = ? AND value >= ?'),
-    $lt: rowsWith('kind = ? AND value < ?'),
-    $lte: rowsWith('kind = ? AND value <= ?'),
+    $gt: rowsWith(`kind = ? AND value ${sqlOf.$gt} ?`),
+    $gte: rowsWith(`kind = ? AND value ${sqlOf.$gte} ?`),
+    $lt: rowsWith(`kind = ? AND value ${sqlOf.$lt} ?`),
+    $lte: rowsWith(`kind = ? AND value ${sqlOf.$lte} ?`),
   }
+  const hasLists = database.prepare(`SELECT 1 FROM metadata WHERE key = ? AND kind = ${kinds.filled} LIMIT 1`).pluck()
+  const between = new Map(
+    (['$gt $lt', '$gt $lte', '$gte $lt', '$gte $lte'] as const).map((pair) => {
+      const [lower, upper] = pair.split(' ').map((operator) => sqlOf[operator as keyof typeof sqlOf])
+      return [pair as string, rowsWith(`kind = ${kinds.number} AND value ${lower} ? AND value ${upper} ?`)]
+    }),
+  )
   const cache = new Map<string, RowSet>()
 
   const holds = (node: FilterNode, row: number): boolean => {
@@ -60,6 +71,9 @@ export function metadataRows(database: Connection): MetadataRows {
       case 'or':
         return node.nodes.reduce((set, child) => union(set, solve(child, alive)), rows([]))
       case 'and': {
+        const range = rangeOf(node.nodes)
+        // Where the key has lists, one element may meet each end.
+        if (range && hasLists.get(range.key) === undefined) return rows(between.get(range.operators)!.all(range.key, range.lower, range.upper))
         let set = alive
         for (const child of [...node.nodes].sort((a, b) => breadth(a) - breadth(b))) {
           set = set.size <= fewRows ? rows([...rowsOf(set)].filter((row) => holds(child, row))) : intersect(set, solve(child, alive))
@@ -84,18 +98,14 @@ export function metadataRows(database: Connection): MetadataRows {
           case '$lt':
           case '$lte': {
             const found = ordered[operator].all(key, typeof operand === 'number' ? kinds.number : kinds.string, operand)
-            return rows(typeof operand === 'number' ? found : [...found, ...verified(withKind.all(key, kinds.long), node)])
+            return rows(typeof operand === 'number' ? found : [...found, ...verified(withLong.all(key), node)])
           }
           case '$contains':
-            return rows([...withText.all(key, operand), ...verified(withKind.all(key, kinds.long), node)])
-          case '$exists': {
-            const present = rows([...withKind.all(key, kinds.filled), ...withKind.all(key, kinds.hollow)])
-            return operand ? present : not(present)
-          }
-          case '$empty': {
-            const filled = rows(withKind.all(key, kinds.filled))
-            return operand ? not(filled) : filled
-          }
+            return rows([...withText.all(key, operand), ...verified(withLong.all(key), node)])
+          case '$exists':
+            return operand ? rows(present.all(key)) : not(rows(present.all(key)))
+          case '$empty':
+            return operand ? not(rows(filled.all(key))) : rows(filled.all(key))
         }
       }
     }
@@ -127,12 +137,11 @@ type Indexed = string | number
 
 function entriesOf(json: string | null): [key: string, kind: number, value: Indexed][] {
   if (json === null) return []
-  return Object.entries(JSON.parse(json) as Metadata).flatMap(([key, value]) => {
-    const scalars = Array.isArray(value) ? value.filter(isScalar) : isScalar(value) ? [value] : []
-    const entries = scalars.map((scalar): [string, number, Indexed] => [key, ...entryOf(scalar)])
-    if (value === null) return entries
-    const hollow = value === '' || (Array.isArray(value) && value.length === 0)
-    return [...entries, [key, hollow ? kinds.hollow : kinds.filled, 0]]
+  return Object.entries(JSON.parse(json) as Metadata).flatMap(([key, value]): [string, number, Indexed][] => {
+    if (isScalar(value)) return [[key, ...entryOf(value)]]
+    const there = Array.isArray(value) && value.length === 0 ? kinds.hollow : kinds.filled
+    const scalars = Array.isArray(value) ? value.filter(isScalar) : []
+    return [...scalars.map((scalar): [string, number, Indexed] => [key, ...entryOf(scalar)]), [key, there, 0]]
   })
 }
 
@@ -145,6 +154,16 @@ function entryOf(value: FilterScalar): [kind: number, value: Indexed] {
   // Not through the middle of a surrogate pair.
   const end = value.charCodeAt(longest - 1) >= 0xd800 && value.charCodeAt(longest - 1) < 0xdc00 ? longest - 1 : longest
   return [kinds.long, value.slice(0, end)]
+}
+
+/** Two conditions that together are a range of numbers on one key. */
+function rangeOf(nodes: readonly FilterNode[]): { key: string; operators: string; lower: number; upper: number } | undefined {
+  const [a, b] = nodes
+  if (nodes.length !== 2 || a?.kind !== 'compare' || b?.kind !== 'compare' || a.key !== b.key) return undefined
+  const [from, to] = a.operator.startsWith('$g') ? [a, b] : [b, a]
+  if (!from.operator.startsWith('$g') || !to.operator.startsWith('$l')) return undefined
+  if (typeof from.operand !== 'number' || typeof to.operand !== 'number') return undefined
+  return { key: a.key, operators: `${from.operator} ${to.operator}`, lower: from.operand, upper: to.operand }
 }
 
 /** A guess at how many documents a condition selects, to begin with the narrowest. */

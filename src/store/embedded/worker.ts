@@ -1,26 +1,34 @@
 import type { Selection } from '../../document.ts'
-import type { ScanPage } from '../store.ts'
-import { serveWorker } from '../../worker.ts'
+import { serveWorker, type WorkerHandler } from '../../worker.ts'
+import type { ScanPage, StoreResult } from '../store.ts'
 import { openCollection, type Collection } from './collection.ts'
+import { step, throughGate, type ExitGate } from './exit-gate.ts'
 import { packResults, unpackQueries, type EntriesMessage, type OpenMessage, type QueriesMessage } from './messages.ts'
 
 /** The embedded store's thread. Requests run one at a time; graphs are built in slices between them. */
 let opened: Collection | undefined
+let gate: ExitGate = new Int32Array(new SharedArrayBuffer(8))
 let working = false
 
 /** How long building, or a batch of queries, may keep other messages waiting. */
 const sliceMilliseconds = 5
 
-function collection(): Collection {
-  if (!opened) throw new Error('The store was not opened.')
-  return opened
+type Context = Parameters<WorkerHandler>[1]
+
+/** A request that finds the index open. */
+function request<Argument, Result>(handle: (collection: Collection, argument: Argument, context: Context) => Result | Promise<Result>) {
+  return (argument: Argument, context: Context): Promise<Result> =>
+    throughGate(gate, () => {
+      if (!opened) throw new Error('The store was not opened.')
+      return handle(opened, argument, context)
+    })
 }
 
-function workLater(): void {
+function buildLater(): void {
   if (working) return
   working = true
-  const slice = (): void => {
-    working = opened?.work(sliceMilliseconds) ?? false
+  const slice = async (): Promise<void> => {
+    working = await throughGate(gate, () => opened?.work(sliceMilliseconds) ?? false)
     if (working) setImmediate(slice)
   }
   setImmediate(slice)
@@ -28,41 +36,45 @@ function workLater(): void {
 
 serveWorker({
   open(message: OpenMessage) {
-    opened = openCollection(message)
-    workLater()
+    gate = message.gate
+    return throughGate(gate, () => {
+      opened = openCollection(message)
+      buildLater()
+    })
   },
-  info: () => collection().info(),
-  upsert(entries: EntriesMessage) {
-    collection().upsert(entries)
-    workLater()
-  },
-  delete(selection: Selection) {
-    const count = collection().delete(selection)
-    workLater()
+  info: request((collection) => collection.info()),
+  upsert: request((collection, entries: EntriesMessage) => {
+    collection.upsert(entries)
+    buildLater()
+  }),
+  delete: request((collection, selection: Selection) => {
+    const count = collection.delete(selection)
+    buildLater()
     return count
-  },
-  async search(message: QueriesMessage, { signal, transfer }) {
-    const results = []
+  }),
+  search: request(async (collection, message: QueriesMessage, { signal, transfer }) => {
+    const results: StoreResult[] = []
     let begun = performance.now()
     for (const query of unpackQueries(message)) {
       if (performance.now() - begun > sliceMilliseconds) {
         // Lets a message that cancels this search arrive.
         await new Promise(setImmediate)
         signal.throwIfAborted()
+        step(gate)
         begun = performance.now()
       }
-      results.push(collection().search(query))
+      results.push(collection.search(query))
     }
-    workLater()
     const packed = packResults(results)
-    for (const array of [packed.lexical, packed.similarities, packed.counts, packed.bounds]) transfer(array.buffer as ArrayBuffer)
+    transfer(packed.lexical.buffer, packed.similarities.buffer, packed.counts.buffer, packed.bounds.buffer)
     return packed
-  },
-  get: (ids: readonly string[]) => collection().get(ids),
-  scan: (page: ScanPage) => collection().scan(page),
-  vectors: ({ space, ids }: { space: string; ids: readonly string[] }) => collection().vectors(space, ids),
-  close() {
-    opened?.close()
-    opened = undefined
-  },
+  }),
+  get: request((collection, ids: readonly string[]) => collection.get(ids)),
+  scan: request((collection, page: ScanPage) => collection.scan(page)),
+  vectors: request((collection, { space, ids }: { space: string; ids: readonly string[] }) => collection.vectors(space, ids)),
+  close: () =>
+    throughGate(gate, () => {
+      opened?.close()
+      opened = undefined
+    }),
 })

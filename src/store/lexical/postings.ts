@@ -18,6 +18,8 @@ export interface LexicalScores {
   readonly bound: number
   /** Rows with a score above 0, in no order. */
   readonly rows: Int32Array
+  /** Their scores, in the same order. */
+  readonly scores: Float64Array
   /** Score of any row; 0 where nothing matches. */
   of(row: number): number
 }
@@ -188,14 +190,18 @@ export function postings(analyze: Analyzer, settings: LexicalSettings, saved: Sa
         }
       }
       const found = new Int32Array(touchedCount)
+      const scores = new Float64Array(touchedCount)
       let count = 0
       for (let i = 0; i < touchedCount; i++) {
-        const row = rows[touched[i]!]!
-        if (row !== dead) found[count++] = row
+        const ordinal = touched[i]!
+        if (rows[ordinal] === dead) continue
+        found[count] = rows[ordinal]!
+        scores[count++] = sums[ordinal]!
       }
       return {
         bound,
         rows: found.subarray(0, count),
+        scores: scores.subarray(0, count),
         of(row) {
           const ordinal = ordinalOf[row] ?? dead
           return ordinal === dead ? 0 : (sums[ordinal] ?? 0)

@@ -18,7 +18,9 @@ const random = randomNumbers(seed)
 const centres = Array.from({ length: 300 }, () => Float32Array.from({ length: dimensions }, () => random() - 0.5))
 const vocabulary = Array.from({ length: 20_000 }, (_, i) => `w${i.toString(36)}`)
 
-console.log(`# ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}, commit ${commit()}, seed ${seed}`)
+console.log(
+  `# ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}, commit ${commit()}, seed ${seed}`,
+)
 console.log(`# seeded synthetic documents: clustered vectors of ${dimensions} dimensions, 40 words each by Zipf's law\n`)
 
 console.log('Scan and graph side by side (k = 10)')
@@ -46,17 +48,32 @@ console.log(row('selects', 'first ms', 'again ms', 'again / none', ''))
 const unfiltered = await median(store, queries)
 for (const share of [0.001, 0.01, 0.1, 0.5, 1]) {
   const filtered = (least: number): Filter => ({ n: { $gte: least, $lt: least + share * 1000 } })
-  const first = await median(store, queries.map((query, i) => ({ ...query, filter: filtered(share === 1 ? -i : (i * 7) % (1000 - share * 1000)) })))
-  const again = await median(store, queries.map((query) => ({ ...query, filter: filtered(0) })))
+  const first = await median(
+    store,
+    queries.map((query, i) => ({ ...query, filter: filtered(share === 1 ? -i : (i * 7) % (1000 - share * 1000)) })),
+  )
+  const again = await median(
+    store,
+    queries.map((query) => ({ ...query, filter: filtered(0) })),
+  )
   console.log(row(`${share * 100} %`, first, again, again / unfiltered, ''))
 }
 
 console.log('\nBM25 (k = 100, 8 words), alone and beside a dense part')
 console.log(row('parts', 'ms', '', '/ dense', ''))
 const texts = Array.from({ length: repeats }, () => text(8))
-const denseTime = await median(store, queries.map((query) => ({ ...query, topK: 100 })))
-const lexicalTime = await median(store, texts.map((words) => ({ vectors: [], text: words, topK: 100 })))
-const bothTime = await median(store, queries.map((query, i) => ({ ...query, text: texts[i]!, topK: 100 })))
+const denseTime = await median(
+  store,
+  queries.map((query) => ({ ...query, topK: 100 })),
+)
+const lexicalTime = await median(
+  store,
+  texts.map((words) => ({ vectors: [], text: words, topK: 100 })),
+)
+const bothTime = await median(
+  store,
+  queries.map((query, i) => ({ ...query, text: texts[i]!, topK: 100 })),
+)
 console.log(row('dense', denseTime, '', 1, ''))
 console.log(row('BM25', lexicalTime, '', lexicalTime / denseTime, ''))
 console.log(row('both', bothTime, '', bothTime / denseTime, ''))
@@ -89,7 +106,7 @@ async function median(of: Store, queries: readonly StoreQuery[]): Promise<number
 
 /** Waits until the graph, which is built in the background, is complete: until then slices of building hold queries up. */
 async function settled(of: Store, query: StoreQuery): Promise<void> {
-  for (let quick = 0; quick < 8; ) {
+  for (let quick = 0; quick < 8;) {
     await new Promise((resolve) => setTimeout(resolve, 200))
     const begun = performance.now()
     await of.search([query])
@@ -136,7 +153,9 @@ function row(...cells: readonly (string | number)[]): string {
 
 function commit(): string {
   try {
-    return execSync('git rev-parse --short HEAD', { stdio: ['ignore', 'pipe', 'ignore'] }).toString().trim()
+    return execSync('git rev-parse --short HEAD', { stdio: ['ignore', 'pipe', 'ignore'] })
+      .toString()
+      .trim()
   } catch {
     return 'unknown'
   }

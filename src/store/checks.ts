@@ -50,7 +50,8 @@ export function checkIds(ids: unknown): void {
 }
 
 export function checkPage({ limit, filter }: ScanPage): void {
-  if (!Number.isInteger(limit) || limit < 1) throw new InvalidArgumentError('limit', `must be a whole number of 1 or more, not ${String(limit)}`)
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new InvalidArgumentError('limit', `must be a whole number of 1 or more, not ${String(limit)}`)
   if (filter !== undefined) parseFilter(filter)
 }
 
@@ -73,7 +74,8 @@ function checkDocument(document: Document, index: number): void {
   if (title !== undefined && typeof title !== 'string') refuse('has a title that is not a string')
   for (const [name, value] of Object.entries({ id, text, title })) {
     // UTF-8 has no code for it: what came back from the disk would be another string.
-    if (value !== undefined && hasLoneSurrogate(value)) refuse(`has half of a surrogate pair in its ${name}; \`toWellFormed()\` replaces it`)
+    if (value !== undefined && hasLoneSurrogate(value))
+      refuse(`has half of a surrogate pair in its ${name}; \`toWellFormed()\` replaces it`)
   }
   if (metadata === undefined) return
   if (!isPlainObject(metadata)) refuse('has metadata that is not a plain object')
@@ -89,7 +91,8 @@ function metadataProblem(value: MetadataValue | undefined, depth: number): strin
   if (typeof value === 'string') return hasLoneSurrogate(value) ? 'half of a surrogate pair' : undefined
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : `the number ${value}`
   if (Array.isArray(value)) return firstProblem(value, depth)
-  if (!isPlainObject(value)) return typeof value === 'object' ? `an object that is not plain (${(value as object).constructor?.name})` : `a ${typeof value}`
+  if (!isPlainObject(value))
+    return typeof value === 'object' ? `an object that is not plain (${(value as object).constructor?.name})` : `a ${typeof value}`
   return Object.keys(value).some(hasLoneSurrogate) ? 'half of a surrogate pair in a key' : firstProblem(Object.values(value), depth)
 }
 

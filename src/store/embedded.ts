@@ -33,7 +33,13 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
   const { gate, release } = exitGate()
   const worker = startWorker('store', './store/embedded/worker.ts', 'store-worker')
   try {
-    const message: OpenMessage = { directory: directory === ':memory:' ? undefined : resolve(directory), readOnly, lexical, graphFrom, gate }
+    const message: OpenMessage = {
+      directory: directory === ':memory:' ? undefined : resolve(directory),
+      readOnly,
+      lexical,
+      graphFrom,
+      gate,
+    }
     await worker.request('open', message, { signal })
   } catch (error) {
     await worker.close().finally(release)
@@ -53,7 +59,12 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
       // Dimensions of spaces that exist are checked by the worker, which knows them.
       checkEntries(entries, new Map())
       const message = packEntries(entries)
-      await request('upsert', message, signal, message.spaces.map(({ values }) => values.buffer))
+      await request(
+        'upsert',
+        message,
+        signal,
+        message.spaces.map(({ values }) => values.buffer),
+      )
     },
 
     async delete(selection, { signal } = {}) {
@@ -65,7 +76,10 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
       checkQueries(queries, new Map())
       const message = packQueries(queries)
       const results = await request<ResultsMessage>('search', message, signal, [message.values.buffer])
-      return unpackResults(results, queries.map(({ vectors }) => vectors.length))
+      return unpackResults(
+        results,
+        queries.map(({ vectors }) => vectors.length),
+      )
     },
 
     async get(ids, { signal } = {}) {

@@ -110,7 +110,8 @@ const checkScalar: Check = (key, operator, operand) => {
   return checkText(operand)
 }
 const checkList: Check = (key, operator, operand) => {
-  if (!Array.isArray(operand) || !operand.every(isScalar)) refuse(key, operator, operand, 'a list of strings, finite numbers, booleans or nulls')
+  if (!Array.isArray(operand) || !operand.every(isScalar))
+    refuse(key, operator, operand, 'a list of strings, finite numbers, booleans or nulls')
   return operand.map(checkText)
 }
 const checkOrdered: Check = (key, operator, operand) => {

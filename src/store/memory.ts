@@ -71,7 +71,10 @@ export function memoryStore(options: { readonly lexical?: LexicalOptions } = {})
     async delete(selection: Selection, { signal } = {}) {
       open(signal)
       checkSelection(selection)
-      const ids = 'filter' in selection && selection.filter ? select(selection.filter).map(({ entry }) => entry.document.id) : (selection as { ids: string[] }).ids
+      const ids =
+        'filter' in selection && selection.filter
+          ? select(selection.filter).map(({ entry }) => entry.document.id)
+          : (selection as { ids: string[] }).ids
       return ids.filter((id) => held.delete(id)).length
     },
 
@@ -103,7 +106,9 @@ export function memoryStore(options: { readonly lexical?: LexicalOptions } = {})
     async vectors(space, ids, { signal } = {}) {
       open(signal)
       checkIds(ids)
-      return ids.map((id) => held.get(id)?.entry.vectors).map((vectors) => (vectors && Object.hasOwn(vectors, space) ? vectors[space]!.slice() : undefined))
+      return ids
+        .map((id) => held.get(id)?.entry.vectors)
+        .map((vectors) => (vectors && Object.hasOwn(vectors, space) ? vectors[space]!.slice() : undefined))
     },
 
     async close() {
@@ -149,10 +154,19 @@ function searchOne(
     for (const candidate of best.slice(0, topK)) found.set(candidate.id, candidate)
   }
   vectors.forEach(({ vector }, i) => {
-    if (!isZero(vector)) find(scored.filter(({ has }) => has[i]), ({ similarities }) => similarities[i]!)
+    if (!isZero(vector))
+      find(
+        scored.filter(({ has }) => has[i]),
+        ({ similarities }) => similarities[i]!,
+      )
   })
-  find(scored.filter(({ candidate }) => candidate.lexical > 0), ({ lexical: score }) => score)
-  const candidates = [...found.values()].sort(byScore(vectors.length > 0 ? ({ similarities }) => similarities[0]! : ({ lexical: score }) => score))
+  find(
+    scored.filter(({ candidate }) => candidate.lexical > 0),
+    ({ lexical: score }) => score,
+  )
+  const candidates = [...found.values()].sort(
+    byScore(vectors.length > 0 ? ({ similarities }) => similarities[0]! : ({ lexical: score }) => score),
+  )
   return { candidates, lexicalBound: bm25?.bound ?? 0 }
 }
 

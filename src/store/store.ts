@@ -19,7 +19,7 @@ export interface Store {
   search(queries: readonly StoreQuery[], options?: StoreOptions): Promise<StoreResult[]>
   /** Documents by id, in order; `undefined` where there is none. */
   get(ids: readonly string[], options?: StoreOptions): Promise<(StoredDocument | undefined)[]>
-  /** Pages through documents in a stable order. */
+  /** Pages through documents in a stable order: by id, by code point. */
   scan(page: ScanPage, options?: StoreOptions): Promise<ScanResult>
   /** Stored vectors of one space by document id; `undefined` where there is none. */
   vectors(space: string, ids: readonly string[], options?: StoreOptions): Promise<(Vector | undefined)[]>
@@ -57,7 +57,7 @@ export interface StoredDocument {
 
 /** At least one of `vectors` and `text` is given. */
 export interface StoreQuery {
-  /** Dense parts: each finds its own `topK` candidates. */
+  /** Dense parts: each finds its own `topK` candidates among the documents that have a vector in its space. A vector of zeros finds nothing. */
   readonly vectors: readonly { readonly space: string; readonly vector: Vector }[]
   /** Lexical part (BM25): finds its own `topK` candidates. */
   readonly text?: string

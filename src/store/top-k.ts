@@ -12,14 +12,13 @@ export function topK<Item>(k: number, precedes: (a: Item, b: Item) => boolean): 
   const items: Item[] = []
   const scores: number[] = []
 
-  const worse = (a: number, b: number): boolean =>
-    scores[a]! < scores[b]! || (scores[a] === scores[b] && precedes(items[b]!, items[a]!))
+  const worse = (a: number, b: number): boolean => scores[a]! < scores[b]! || (scores[a] === scores[b] && precedes(items[b]!, items[a]!))
   const swap = (a: number, b: number): void => {
     ;[items[a], items[b]] = [items[b]!, items[a]!]
     ;[scores[a], scores[b]] = [scores[b]!, scores[a]!]
   }
   const rise = (from: number): void => {
-    for (let at = from; at > 0; ) {
+    for (let at = from; at > 0;) {
       const parent = (at - 1) >> 1
       if (!worse(at, parent)) return
       swap(at, parent)
@@ -27,7 +26,7 @@ export function topK<Item>(k: number, precedes: (a: Item, b: Item) => boolean): 
     }
   }
   const sink = (): void => {
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       let worst = at
       for (const child of [2 * at + 1, 2 * at + 2]) if (child < items.length && worse(child, worst)) worst = child
       if (worst === at) return

@@ -22,7 +22,12 @@ export function describeStore(name: string, open: OpenStore): void {
       freshStore()
 
       it('returns what was stored, in the order asked, and undefined for what is not there', async () => {
-        const document = { id: 'a', title: 'Fever', text: 'Dose by weight.', metadata: { year: 2024, tags: ['x', 1, null], deep: { y: [true] } } }
+        const document = {
+          id: 'a',
+          title: 'Fever',
+          text: 'Dose by weight.',
+          metadata: { year: 2024, tags: ['x', 1, null], deep: { y: [true] } },
+        }
         await store.upsert([{ document, hash: 'h1', vectors: { base: north } }, entry('b', east)])
 
         const [b, none, a] = await store.get(['b', 'nobody', 'a'])
@@ -180,13 +185,16 @@ export function describeStore(name: string, open: OpenStore): void {
         expect((await store.info()).spaces).toEqual([{ space: 'base', dimensions: 3, vectors: 1 }])
       })
 
-      it.each([{}, { ids: ['a'], filter: {} }, { ids: 'a' }, { filter: { a: undefined } }])('refuses the selection %j', async (selection) => {
-        await store.upsert([entry('a', north)])
+      it.each([{}, { ids: ['a'], filter: {} }, { ids: 'a' }, { filter: { a: undefined } }])(
+        'refuses the selection %j',
+        async (selection) => {
+          await store.upsert([entry('a', north)])
 
-        await expect(store.delete(selection as never)).rejects.toMatchObject({ code: expect.stringMatching(/INVALID_(ARGUMENT|FILTER)/) })
+          await expect(store.delete(selection as never)).rejects.toMatchObject({ code: expect.stringMatching(/INVALID_(ARGUMENT|FILTER)/) })
 
-        expect((await store.info()).documents).toBe(1)
-      })
+          expect((await store.info()).documents).toBe(1)
+        },
+      )
     })
 
     describe('dense search', () => {
@@ -228,7 +236,10 @@ export function describeStore(name: string, open: OpenStore): void {
       it('gives documents of zeros cosine 0 with everything', async () => {
         await store.upsert([entry('a', new Float32Array(2)), entry('b', south)])
 
-        expect((await ask(store, { vectors: [base(north)] })).map(({ id, similarities }) => [id, similarities[0]])).toEqual([['a', 0], ['b', -1]])
+        expect((await ask(store, { vectors: [base(north)] })).map(({ id, similarities }) => [id, similarities[0]])).toEqual([
+          ['a', 0],
+          ['b', -1],
+        ])
       })
 
       it('scores what any part found under every part, -1 where there is no vector', async () => {
@@ -249,7 +260,11 @@ export function describeStore(name: string, open: OpenStore): void {
       it('answers many queries in one call, in order', async () => {
         await store.upsert([entry('a', north), entry('b', east)])
 
-        const results = await store.search([query({ vectors: [base(east)], topK: 1 }), query({ text: 'nothing known' }), query({ vectors: [base(north)], topK: 1 })])
+        const results = await store.search([
+          query({ vectors: [base(east)], topK: 1 }),
+          query({ text: 'nothing known' }),
+          query({ vectors: [base(north)], topK: 1 }),
+        ])
 
         expect(results.map(({ candidates }) => candidates.map(({ id }) => id))).toEqual([['b'], [], ['a']])
         expect(await store.search([])).toEqual([])
@@ -263,7 +278,9 @@ export function describeStore(name: string, open: OpenStore): void {
         Object.entries(documents).map(([id, text]) => ({ document: { id, text }, hash: id, vectors: {} }))
 
       it('ranks by how many rare query words a text holds, and leaves out texts that hold none', async () => {
-        await store.upsert(texts({ a: 'fever in children', b: 'fever and cough', c: 'cough syrup for children with fever', d: 'unpack an archive' }))
+        await store.upsert(
+          texts({ a: 'fever in children', b: 'fever and cough', c: 'cough syrup for children with fever', d: 'unpack an archive' }),
+        )
 
         const hits = await ask(store, { text: 'syrup against fever' })
 
@@ -279,7 +296,8 @@ export function describeStore(name: string, open: OpenStore): void {
 
         // idf = ln(1 + (3 - 2 + .5) / (2 + .5)); average length 8 / 3.
         const idf = Math.log(1.6)
-        const score = (frequency: number, length: number): number => (idf * frequency) / (frequency + 1.2 * (0.25 + (0.75 * length * 3) / 8))
+        const score = (frequency: number, length: number): number =>
+          (idf * frequency) / (frequency + 1.2 * (0.25 + (0.75 * length * 3) / 8))
         expect(result!.candidates.map(({ id, lexical }) => [id, lexical])).toEqual([
           ['b', expect.closeTo(score(2, 4), 6)],
           ['a', expect.closeTo(score(1, 2), 6)],
@@ -312,7 +330,16 @@ export function describeStore(name: string, open: OpenStore): void {
       })
 
       it('finds texts in other scripts', async () => {
-        await store.upsert(texts({ zh: '東京都の天気', ru: 'Быстрая лиса', th: 'สวัสดีครับ', ko: '안녕하세요 세계', fr: 'Un café à l’université', hi: 'हिन्दी पाठ' }))
+        await store.upsert(
+          texts({
+            zh: '東京都の天気',
+            ru: 'Быстрая лиса',
+            th: 'สวัสดีครับ',
+            ko: '안녕하세요 세계',
+            fr: 'Un café à l’université',
+            hi: 'हिन्दी पाठ',
+          }),
+        )
 
         const found = async (text: string): Promise<string[]> => (await ask(store, { text })).map(({ id }) => id)
 
@@ -336,7 +363,10 @@ export function describeStore(name: string, open: OpenStore): void {
 
         const hits = await ask(store, { vectors: [base(north)], text: 'zebra', topK: 1 })
 
-        expect(hits.map(({ id, similarities, lexical }) => [id, similarities[0], lexical > 0])).toEqual([['a', 1, false], ['b', 0, true]])
+        expect(hits.map(({ id, similarities, lexical }) => [id, similarities[0], lexical > 0])).toEqual([
+          ['a', 1, false],
+          ['b', 0, true],
+        ])
       })
 
       it('counts words of all documents, whatever the filter', async () => {
@@ -520,7 +550,8 @@ export function describeStore(name: string, open: OpenStore): void {
       it('finds documents that lack a vector', async () => {
         await store.upsert([entry('a', north), { ...entry('b'), vectors: {} }, { ...entry('c'), vectors: { other: east } }])
 
-        const missing = async (space: string): Promise<string[]> => (await store.scan({ limit: 9, missing: space })).documents.map(({ document }) => document.id)
+        const missing = async (space: string): Promise<string[]> =>
+          (await store.scan({ limit: 9, missing: space })).documents.map(({ document }) => document.id)
 
         expect(await missing('base')).toEqual(['b', 'c'])
         expect(await missing('unknown')).toEqual(['a', 'b', 'c'])
@@ -663,7 +694,9 @@ export function describeStore(name: string, open: OpenStore): void {
             const text = Array.from({ length: 5 }, () => words[Math.floor(random() * words.length)]).join(' ')
             const vectors = { ...(random() < 0.9 && { base: vector() }), ...(random() < 0.3 && { other: vector() }) }
             const old = model.get(id)
-            return old && random() < 0.3 ? { ...old.entry, vectors } : { document: { id, text, metadata: { n: Math.floor(random() * 5) } }, hash: `${round}`, vectors }
+            return old && random() < 0.3
+              ? { ...old.entry, vectors }
+              : { document: { id, text, metadata: { n: Math.floor(random() * 5) } }, hash: `${round}`, vectors }
           })
           await store.upsert(entries)
           for (const next of entries) {
@@ -676,7 +709,10 @@ export function describeStore(name: string, open: OpenStore): void {
         const [dense] = await store.search([query({ vectors: [base(asked)], topK: 1000, filter: { n: { $lt: 3 } } })])
         const expected = [...model.values()]
           .filter(({ entry: { document }, vectors }) => vectors['base'] && (document.metadata!['n'] as number) < 3)
-          .map(({ entry: { document }, vectors }) => ({ id: document.id, similarity: vectors['base']!.reduce((sum, value, i) => sum + value * asked[i]!, 0) }))
+          .map(({ entry: { document }, vectors }) => ({
+            id: document.id,
+            similarity: vectors['base']!.reduce((sum, value, i) => sum + value * asked[i]!, 0),
+          }))
           .sort((a, b) => b.similarity - a.similarity)
         expect(dense!.candidates.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
         dense!.candidates.forEach(({ similarities }, i) => expect(similarities[0]).toBeCloseTo(expected[i]!.similarity, 5))

@@ -7,7 +7,11 @@ describe('the analyzer', () => {
   it.each<[string, string, string[]]>([
     ['lower-cases and stems', 'Dying Files, RUNNING connections', ['die', 'file', 'run', 'connect']],
     ['leaves stop words out', 'to be or not to be: that is the question', ['question']],
-    ['splits identifiers and keeps them whole', 'getUserName HTTPServer', ['getusername', 'get', 'user', 'name', 'httpserver', 'http', 'server']],
+    [
+      'splits identifiers and keeps them whole',
+      'getUserName HTTPServer',
+      ['getusername', 'get', 'user', 'name', 'httpserver', 'http', 'server'],
+    ],
     ['splits at underscores, hyphens and dots', 'parse_http-header.js', ['pars', 'http', 'header', 'js']],
     ['keeps numbers', 'ISO 8601, 3.14', ['iso', '8601', '3', '14']],
     ['folds accents, and wide and joined forms', 'Café ＡＢＣ ﬁle Ёлка', ['cafe', 'abc', 'file', 'елка']],

@@ -59,7 +59,10 @@ describe('a graph', () => {
   })
 
   it.each([0.0005, 0.001, 0.01, 0.05, 0.1, 0.3, 0.5, 0.9, 1])('finds at least 0.95 of the 10 nearest among a share of %d', (share) => {
-    const allowed = rowSet([...vectors.keys()].filter((row) => (row * 7919) % 20_000 < share * 20_000), 20_000)
+    const allowed = rowSet(
+      [...vectors.keys()].filter((row) => (row * 7919) % 20_000 < share * 20_000),
+      20_000,
+    )
 
     expect(recall(approximate, exact, 10, allowed, queries)).toBeGreaterThanOrEqual(0.95)
   })
@@ -67,7 +70,10 @@ describe('a graph', () => {
   it('finds the nearest allowed ones even where all that is near is forbidden', () => {
     const query = queries[0]!
     const near = new Set(exact.search(query, 10_000, undefined, precedes))
-    const far = rowSet([...vectors.keys()].filter((row) => !near.has(row)), 20_000)
+    const far = rowSet(
+      [...vectors.keys()].filter((row) => !near.has(row)),
+      20_000,
+    )
     expect(choosePlan({ vectors: 20_000, allowed: far.size, waiting: 0, dimensions }, 10).kind).toBe('graph')
 
     expect(approximate.search(query, 10, far, precedes)).toEqual(exact.search(query, 10, far, precedes))

@@ -66,7 +66,9 @@ describe('many readers', () => {
 
     expect(await answers(reader)).toEqual(await answers(writer))
     expect(await reader.info()).toEqual({ ...(await writer.info()), readOnly: true })
-    expect(await reader.scan({ limit: 500, filter: { n: { $lt: 500 } } })).toEqual(await writer.scan({ limit: 500, filter: { n: { $lt: 500 } } }))
+    expect(await reader.scan({ limit: 500, filter: { n: { $lt: 500 } } })).toEqual(
+      await writer.scan({ limit: 500, filter: { n: { $lt: 500 } } }),
+    )
 
     await writer.delete({ filter: {} })
     expect(await reader.info()).toMatchObject({ documents: 0, spaces: [] })
@@ -101,7 +103,10 @@ describe('many readers', () => {
   it('need an index that is there', async () => {
     const directory = temporaryDirectory()
 
-    await expect(embeddedStore(`${directory}/nowhere`, { readOnly: true })).rejects.toMatchObject({ code: 'INDEX_NOT_FOUND', path: `${directory}/nowhere` })
+    await expect(embeddedStore(`${directory}/nowhere`, { readOnly: true })).rejects.toMatchObject({
+      code: 'INDEX_NOT_FOUND',
+      path: `${directory}/nowhere`,
+    })
     mkdirSync(`${directory}/empty`)
     await expect(embeddedStore(`${directory}/empty`, { readOnly: true })).rejects.toMatchObject({ code: 'INDEX_NOT_FOUND' })
   })

@@ -17,7 +17,8 @@ const queries: StoreQuery[] = [
 const answers = (collection: Collection): unknown => queries.map((query) => collection.search(query))
 
 /** Small enough to be quick, large enough to have a graph. */
-const open = (directory: string, readOnly = false): Collection => openCollection({ directory, readOnly, lexical: undefined, graphFrom: 1000 })
+const open = (directory: string, readOnly = false): Collection =>
+  openCollection({ directory, readOnly, lexical: undefined, graphFrom: 1000 })
 const settle = (collection: Collection): void => {
   while (collection.work(50));
 }
@@ -29,14 +30,20 @@ const build = (directory: string, count = 3000): unknown => {
   collection.close()
   return expected
 }
-const derived = (directory: string): string[] => readdirSync(join(directory, 'derived')).sort().map((file) => join(directory, 'derived', file))
+const derived = (directory: string): string[] =>
+  readdirSync(join(directory, 'derived'))
+    .sort()
+    .map((file) => join(directory, 'derived', file))
 
 describe('derived files', () => {
   it('are a graph for each large space and the postings', () => {
     const directory = temporaryDirectory()
     build(directory)
 
-    expect(derived(directory).map((path) => path.split('/').pop())).toEqual([expect.stringMatching(/^graph-1-/), expect.stringMatching(/^postings-/)])
+    expect(derived(directory).map((path) => path.split('/').pop())).toEqual([
+      expect.stringMatching(/^graph-1-/),
+      expect.stringMatching(/^postings-/),
+    ])
   })
 
   it.each<[string, (path: string) => void]>([
@@ -45,11 +52,14 @@ describe('derived files', () => {
     ['emptied', (path) => truncateSync(path, 0)],
     ['longer', (path) => appendFileSync(path, 'x')],
     ['overwritten with noise', (path) => writeFileSync(path, Buffer.alloc(5000, 0xa5))],
-    ['flipped in one bit', (path) => {
-      const bytes = readFileSync(path)
-      bytes[bytes.length >> 1]! ^= 1
-      writeFileSync(path, bytes)
-    }],
+    [
+      'flipped in one bit',
+      (path) => {
+        const bytes = readFileSync(path)
+        bytes[bytes.length >> 1]! ^= 1
+        writeFileSync(path, bytes)
+      },
+    ],
   ])('cost only a rebuild when they are %s', (_, damage) => {
     const directory = temporaryDirectory()
     const expected = build(directory)
@@ -68,7 +78,11 @@ describe('derived files', () => {
     const [one, other] = [temporaryDirectory(), temporaryDirectory()]
     const expected = build(one)
     build(other, 2500)
-    for (const path of derived(one)) cpSync(derived(other).find((theirs) => theirs.split('/').pop()!.slice(0, 5) === path.split('/').pop()!.slice(0, 5))!, path)
+    for (const path of derived(one))
+      cpSync(
+        derived(other).find((theirs) => theirs.split('/').pop()!.slice(0, 5) === path.split('/').pop()!.slice(0, 5))!,
+        path,
+      )
 
     const collection = open(one)
 
@@ -104,7 +118,10 @@ describe('derived files', () => {
     settle(later)
     const expected = answers(later)
     // As after a crash: the database is ahead, the files and their entries are the old ones.
-    const entries = new Database(join(directory, 'index.sqlite'), { readonly: true }).prepare('SELECT * FROM derived').all() as Record<string, unknown>[]
+    const entries = new Database(join(directory, 'index.sqlite'), { readonly: true }).prepare('SELECT * FROM derived').all() as Record<
+      string,
+      unknown
+    >[]
     later.close()
     rmSync(join(directory, 'derived'), { recursive: true })
     const database = new Database(join(directory, 'index.sqlite'))
@@ -170,7 +187,9 @@ describe('a process that is killed while it adds', () => {
     expect(documents).toBeGreaterThanOrEqual(reported)
     expect(spaces[0]!.vectors).toBe(documents)
     const expected = library(50, { from: documents - 50 })
-    expect((await store.get(expected.map(({ document }) => document.id))).map((found) => found!.document)).toEqual(expected.map(({ document }) => document))
+    expect((await store.get(expected.map(({ document }) => document.id))).map((found) => found!.document)).toEqual(
+      expected.map(({ document }) => document),
+    )
     await store.upsert(library(50, { from: documents }))
     expect((await store.info()).documents).toBe(documents + 50)
     await store.close()

@@ -25,17 +25,22 @@ describe('a database that cannot be read', () => {
     ['is text', (path) => writeFileSync(path, 'not a database at all\n'.repeat(500))],
     ['was emptied', (path) => truncateSync(path, 0)],
     ['was cut short', (path) => truncateSync(path, Math.floor(statSync(path).size / 2 / 4096) * 4096)],
-    ['belongs to another program', (path) => {
-      truncateSync(path, 0)
-      new Database(path).exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)').close()
-    }],
+    [
+      'belongs to another program',
+      (path) => {
+        truncateSync(path, 0)
+        new Database(path).exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)').close()
+      },
+    ],
   ])('is refused and left alone when it %s', async (_, damage) => {
     const directory = await filled()
     damage(file(directory))
     const before = readFileSync(file(directory))
 
     await expect(embeddedStore(directory)).rejects.toMatchObject({ code: 'INDEX_CORRUPT', path: file(directory) })
-    await expect(embeddedStore(directory, { readOnly: true })).rejects.toMatchObject({ code: expect.stringMatching(/INDEX_(CORRUPT|NOT_FOUND)/) })
+    await expect(embeddedStore(directory, { readOnly: true })).rejects.toMatchObject({
+      code: expect.stringMatching(/INDEX_(CORRUPT|NOT_FOUND)/),
+    })
 
     expect(readFileSync(file(directory)).equals(before)).toBe(true)
   })

@@ -19,7 +19,11 @@ describe('embeddedStore in a directory', () => {
     const again = await embeddedStore(directory)
 
     expect(await answers(again)).toEqual(before)
-    expect(await again.info()).toMatchObject({ documents, location: directory, spaces: [{ space: 'base', dimensions: 16, vectors: documents }] })
+    expect(await again.info()).toMatchObject({
+      documents,
+      location: directory,
+      spaces: [{ space: 'base', dimensions: 16, vectors: documents }],
+    })
     await again.close()
   })
 

@@ -34,7 +34,11 @@ describe.each([true, false])('an index of format 1, opened with readOnly %s', (r
         spaces: ['base', 'own'],
       },
       undefined,
-      { document: { id: 'archive', text: 'tar -xzf unpacks a gzipped archive.', metadata: { lang: 'en', note: null } }, hash: 'h2', spaces: ['base'] },
+      {
+        document: { id: 'archive', text: 'tar -xzf unpacks a gzipped archive.', metadata: { lang: 'en', note: null } },
+        hash: 'h2',
+        spaces: ['base'],
+      },
       { document: { id: '東京', text: '東京都の天気は晴れ。', metadata: { lang: 'ja', long: 'x'.repeat(300) } }, hash: 'h4', spaces: [] },
     ])
     expect(await store.vectors('base', ['fever', 'archive'])).toEqual([new Float32Array([1, 0, 0, 0]), new Float32Array([0, 1, 0, 0])])
@@ -54,7 +58,9 @@ describe.each([true, false])('an index of format 1, opened with readOnly %s', (r
     expect(dense!.candidates).toEqual([{ id: 'archive', similarities: [1], lexical: 0 }])
     // k1 1, b 0.5, title weight 2, kept with the index: 3 documents of 11, 6 and 17 terms, the word twice in the first.
     const idf = Math.log(1 + 2.5 / 1.5)
-    expect(lexical!.candidates).toEqual([{ id: 'fever', similarities: [], lexical: expect.closeTo((idf * 2) / (2 + 0.5 + (0.5 * lengths.fever * 3) / lengths.all), 6) }])
+    expect(lexical!.candidates).toEqual([
+      { id: 'fever', similarities: [], lexical: expect.closeTo((idf * 2) / (2 + 0.5 + (0.5 * lengths.fever * 3) / lengths.all), 6) },
+    ])
     expect(filtered!.candidates.map(({ id }) => id)).toEqual(['fever'])
     expect(japanese!.candidates.map(({ id }) => id)).toEqual(['東京'])
     await store.close()

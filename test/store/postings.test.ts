@@ -69,7 +69,10 @@ describe.skipIf(!existsSync(shared))('BM25 on BEIR sets (needs ../shared/data)',
     ['nfcorpus', 32.2],
   ])('reaches the published nDCG@10 of %s within 1 point', (name, published) => {
     const read = (file: string): { _id: string; title?: string; text: string }[] =>
-      readFileSync(`${shared}${name}/${file}`, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line))
+      readFileSync(`${shared}${name}/${file}`, 'utf8')
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line))
     const corpus = read('corpus.jsonl')
     const queries = new Map(read('queries.jsonl').map(({ _id, text }) => [_id, text]))
     const grades = new Map<string, Map<string, number>>()

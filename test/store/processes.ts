@@ -14,7 +14,10 @@ export interface Child {
 /** Runs child.ts beside the test. */
 export function childProcess(what: string, directory: string, options: { uid?: number } = {}): Child {
   const script = fileURLToPath(new URL('child.ts', import.meta.url))
-  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', script, what, directory], { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+  const child: ChildProcess = spawn(process.execPath, ['--import', 'tsx', script, what, directory], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...options,
+  })
   const lines: string[] = []
   const waiting: { start: string; resolve: (line: string) => void }[] = []
   let rest = ''

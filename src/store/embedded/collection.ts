@@ -5,7 +5,6 @@ import { DimensionMismatchError, IndexReadOnlyError, InvalidArgumentError } from
 import { compareStrings } from '../filter.ts'
 import { lexicalSettings } from '../lexical/bm25.ts'
 import type { LexicalOptions, ScanPage, StoreInfo, StoreQuery, StoreResult } from '../store.ts'
-import { topK } from '../top-k.ts'
 import { closeDatabase, databaseFile, guarded, openDatabase, type Connection } from './database.ts'
 import { derivedFiles } from './derived.ts'
 import { documents as documentTable, type StoredRow } from './documents.ts'
@@ -14,6 +13,7 @@ import type { EntriesMessage } from './messages.ts'
 import { metadataRows } from './metadata-rows.ts'
 import { mirror as newMirror } from './mirror.ts'
 import { has, rowsOf } from './row-set.ts'
+import { search } from './search.ts'
 
 /** The embedded store without its thread: every method runs to its end before it returns. */
 export interface Collection {
@@ -120,9 +120,11 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
     }
     const withSpaces = (row: StoredRow): RowWithSpaces => ({
       ...row,
-      spaces: [...mirror.spaces.values()].filter(({ arena }) => arena.has(row.row)).map(({ name }) => name).sort(compareStrings),
+      spaces: [...mirror.spaces.values()]
+        .filter(({ arena }) => arena.has(row.row))
+        .map(({ name }) => name)
+        .sort(compareStrings),
     })
-    const precedes = (a: number, b: number): boolean => compareStrings(mirror.ids[a]!, mirror.ids[b]!) < 0
 
     return {
       database,
@@ -190,40 +192,13 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
           return count
         }),
 
-      search: ({ vectors, text, topK: k, filter }) =>
+      search: (query) =>
         reading(() => {
-          for (const { space, vector } of vectors) checkDimensions(space, vector.length)
-          const selected = filter && metadata.select(filter, mirror.alive())
-          const allowed = selected?.size === mirror.alive().size ? undefined : selected
-          const parts = vectors.map(({ space, vector }) => ({ space: mirror.spaces.get(space), vector }))
-          const found = new Set<number>()
-          for (const { space, vector } of parts) {
-            for (const row of space?.search(vector, k, allowed, precedes) ?? []) found.add(row)
-          }
-          const lexical = text === undefined ? undefined : mirror.postings.score(text)
-          if (lexical) {
-            const best = topK<number>(k, precedes)
-            let threshold = best.threshold()
-            lexical.scores.forEach((score, i) => {
-              const row = lexical.rows[i]!
-              if (score < threshold || (allowed && !has(allowed, row))) return
-              best.offer(row, score)
-              threshold = best.threshold()
-            })
-            for (const row of best.take()) found.add(row)
-          }
-          const candidates = Array.from(found, (row) => ({
-            id: mirror.ids[row]!,
-            similarities: parts.map(({ space, vector }) => (space?.arena.has(row) ? space.arena.similarity(vector, row) : -1)),
-            lexical: lexical?.of(row) ?? 0,
-          }))
-          const score = (candidate: (typeof candidates)[number]): number => (parts.length > 0 ? candidate.similarities[0]! : candidate.lexical)
-          candidates.sort((a, b) => score(b) - score(a) || compareStrings(a.id, b.id))
-          return { candidates, lexicalBound: lexical?.bound ?? 0 }
+          for (const { space, vector } of query.vectors) checkDimensions(space, vector.length)
+          return search(mirror, query.filter && metadata.select(query.filter, mirror.alive()), query)
         }),
 
-      get: (ids) =>
-        reading(() => ids.map((id) => documents.find(id)).map((row) => row && withSpaces(row))),
+      get: (ids) => reading(() => ids.map((id) => documents.find(id)).map((row) => row && withSpaces(row))),
 
       scan: ({ after, limit, missing, filter }) =>
         reading(() => {
@@ -266,7 +241,8 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
 }
 
 function prepareDirectory(directory: string): void {
-  if (existsSync(directory) && !statSync(directory).isDirectory()) throw new InvalidArgumentError('directory', `is a file: ${directory}`, 'Give the path of a directory.')
+  if (existsSync(directory) && !statSync(directory).isDirectory())
+    throw new InvalidArgumentError('directory', `is a file: ${directory}`, 'Give the path of a directory.')
   guarded(directory, () => {
     mkdirSync(directory, { recursive: true })
     accessSync(directory, constants.W_OK)

@@ -1,7 +1,15 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { IndexCorruptError, IndexLockedError, IndexNotFoundError, IndexReadOnlyError, PilotfishError, StorageError, UnsupportedError } from '../../errors.ts'
+import {
+  IndexCorruptError,
+  IndexLockedError,
+  IndexNotFoundError,
+  IndexReadOnlyError,
+  PilotfishError,
+  StorageError,
+  UnsupportedError,
+} from '../../errors.ts'
 import { readOnlyCopy } from './read-only-copy.ts'
 
 export type Connection = Database.Database
@@ -88,7 +96,10 @@ function checkFormat(database: Connection, path: string): void {
   if (version === 0 && isEmpty(database)) return
   if (database.pragma('application_id', { simple: true }) !== applicationId) throw new IndexCorruptError(path, 'is not a Pilotfish index')
   if (version > formatVersion) {
-    throw new UnsupportedError(`The index at ${path} has format ${version};`, `this Pilotfish reads up to ${formatVersion}. Update the package, or build the index again.`)
+    throw new UnsupportedError(
+      `The index at ${path} has format ${version};`,
+      `this Pilotfish reads up to ${formatVersion}. Update the package, or build the index again.`,
+    )
   }
 }
 
@@ -132,7 +143,8 @@ function translate(path: string, error: unknown): unknown {
     return new IndexCorruptError(path, `cannot be read (${message})`, error)
   }
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) return new IndexLockedError(path)
-  if (/^SQLITE_READONLY/.test(code) || /^(EACCES|EROFS|EPERM)$/.test(code)) return new IndexReadOnlyError(path, `its directory may not be written (${message})`)
+  if (code.startsWith('SQLITE_READONLY') || /^(EACCES|EROFS|EPERM)$/.test(code))
+    return new IndexReadOnlyError(path, `its directory may not be written (${message})`)
   if (code.startsWith('SQLITE_') || /^E[A-Z]+$/.test(code)) return new StorageError(path, message, error)
   return error
 }

@@ -110,7 +110,9 @@ export function documents(database: Connection): Documents {
     setting: (name) => setting.get(name) as number | string | undefined,
     set: (name, value) => void set.run(name, value),
     pruneDeletions() {
-      const cut = database.prepare('SELECT sequence FROM deletions ORDER BY sequence DESC LIMIT 1 OFFSET ?').pluck().get(deletionsKept) as number | undefined
+      const cut = database.prepare('SELECT sequence FROM deletions ORDER BY sequence DESC LIMIT 1 OFFSET ?').pluck().get(deletionsKept) as
+        | number
+        | undefined
       if (cut === undefined) return
       database.prepare('DELETE FROM deletions WHERE sequence <= ?').run(cut)
       set.run('pruned', cut)

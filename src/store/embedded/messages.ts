@@ -33,7 +33,12 @@ interface SpaceVectors {
 }
 
 export interface QueriesMessage {
-  readonly queries: readonly { readonly spaces: readonly string[]; readonly text?: string; readonly topK: number; readonly filter?: Filter }[]
+  readonly queries: readonly {
+    readonly spaces: readonly string[]
+    readonly text?: string
+    readonly topK: number
+    readonly filter?: Filter
+  }[]
   readonly lengths: Uint32Array
   /** All query vectors, one after another. */
   readonly values: Float32Array<ArrayBuffer>

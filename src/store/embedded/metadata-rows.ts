@@ -56,7 +56,8 @@ export function metadataRows(database: Connection): MetadataRows {
   const solve = (node: FilterNode, alive: RowSet): RowSet => {
     const limit = alive.words.length * 32
     const rows = (found: unknown[]): RowSet => intersect(rowSet(found as number[], limit), alive)
-    const verified = (candidates: unknown[], condition: FilterNode): number[] => (candidates as number[]).filter((row) => holds(condition, row))
+    const verified = (candidates: unknown[], condition: FilterNode): number[] =>
+      (candidates as number[]).filter((row) => holds(condition, row))
     const not = (set: RowSet): RowSet => without(alive, set)
     const equal = (key: string, value: FilterScalar): unknown[] => {
       const [kind, indexed] = entryOf(value)
@@ -73,7 +74,8 @@ export function metadataRows(database: Connection): MetadataRows {
       case 'and': {
         const range = rangeOf(node.nodes)
         // Where the key has lists, one element may meet each end.
-        if (range && hasLists.get(range.key) === undefined) return rows(between.get(range.operators)!.all(range.key, range.lower, range.upper))
+        if (range && hasLists.get(range.key) === undefined)
+          return rows(between.get(range.operators)!.all(range.key, range.lower, range.upper))
         let set = alive
         for (const child of [...node.nodes].sort((a, b) => breadth(a) - breadth(b))) {
           set = set.size <= fewRows ? rows([...rowsOf(set)].filter((row) => holds(child, row))) : intersect(set, solve(child, alive))

@@ -69,7 +69,10 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
     if (!file) return
     try {
       const graph = loadGraph(file.path, row.dimensions, file.detail)
-      loaded.adopt(graph, documents.changedSince(file.sequence).map((changed) => changed.row))
+      loaded.adopt(
+        graph,
+        documents.changedSince(file.sequence).map((changed) => changed.row),
+      )
       saved.set(graphName(row.number), { sequence: file.sequence, size: graph.size })
     } catch {
       // Not this graph after all: it is built again.
@@ -95,10 +98,12 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
   }
 
   const toVector = (bytes: Buffer, { name, dimensions }: SpaceRow): Vector => {
-    if (bytes.byteLength !== dimensions * 4) throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that has the wrong length`)
+    if (bytes.byteLength !== dimensions * 4)
+      throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that has the wrong length`)
     const vector = new Float32Array(dimensions)
     Buffer.from(vector.buffer).set(bytes)
-    if (vector.some((value) => !Number.isFinite(value))) throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that is not finite`)
+    if (vector.some((value) => !Number.isFinite(value)))
+      throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that is not finite`)
     return vector
   }
 
@@ -109,7 +114,8 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
       space.dispose()
       spaces.delete(name)
     }
-    for (const { number, name, dimensions } of rows) if (!spaces.has(name)) spaces.set(name, newSpace(number, name, dimensions, { graphFrom }))
+    for (const { number, name, dimensions } of rows)
+      if (!spaces.has(name)) spaces.set(name, newSpace(number, name, dimensions, { graphFrom }))
   }
 
   const followRow = (row: number, spaceRows: readonly SpaceRow[]): void => {
@@ -152,7 +158,11 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
     get postings() {
       return postings
     },
-    alive: () => (alive ??= rowSet(ids.flatMap((id, row) => (id === undefined ? [] : row)), ids.length)),
+    alive: () =>
+      (alive ??= rowSet(
+        ids.flatMap((id, row) => (id === undefined ? [] : row)),
+        ids.length,
+      )),
 
     follow() {
       const latest = documents.setting('sequence') as number

@@ -8,7 +8,10 @@ import { StorageError } from '../../errors.ts'
 export function readOnlyCopy(path: string): Buffer {
   const log = `${path}-wal`
   if (existsSync(log) && statSync(log).size > 0) {
-    throw new StorageError(path, 'it lies in a directory that may not be written, with changes that were not moved into it. Open and close it once where it may be written')
+    throw new StorageError(
+      path,
+      'it lies in a directory that may not be written, with changes that were not moved into it. Open and close it once where it may be written',
+    )
   }
   const bytes = readFileSync(path)
   // File format versions for writing and reading: 2 is write-ahead, 1 is the rollback journal (SQLite file format, 1.3.3).

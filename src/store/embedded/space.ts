@@ -78,7 +78,12 @@ export function space(number: number, name: string, dimensions: number, { graphF
         vectors.scan(query, few ? rowsOf(allowed) : vectors.rows(), few ? undefined : allowed, best)
         return best.take()
       }
-      const sizes: PlanSizes = { vectors: vectors.size, allowed: allowed ? Math.min(allowed.size, vectors.size) : vectors.size, waiting: waiting.size, dimensions }
+      const sizes: PlanSizes = {
+        vectors: vectors.size,
+        allowed: allowed ? Math.min(allowed.size, vectors.size) : vectors.size,
+        waiting: waiting.size,
+        dimensions,
+      }
       const plan = choosePlan(graph ? sizes : { ...sizes, waiting: vectors.size }, k)
       if (plan.kind === 'scan' || !graph) return scan()
 

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module'
+import type * as Snowball from 'snowball-stemmers'
 import type { Analyzer } from './lexical.ts'
 
 /** Changes whenever the terms of any text do: postings of another version are rebuilt. */
@@ -30,7 +31,9 @@ export function englishAnalyzer(): Analyzer {
 
 /** Lucene's English list: words too common to tell documents apart. */
 const stopWords = new Set(
-  'a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with'.split(' '),
+  'a an and are as at be but by for if in into is it no not of on or such that the their then there these they this to was will with'.split(
+    ' ',
+  ),
 )
 
 /** Longer "words" are encoded data; their beginning tells them apart. */
@@ -66,13 +69,20 @@ function charactersAndPairs(run: string): string[] {
 
 function foldAccents(word: string): string {
   // Only the combining accents of Latin, Greek and Cyrillic: other scripts' marks change the word.
-  return ascii.test(word) ? word : word.normalize('NFD').replace(/[\u0300-\u036f]/g, '').normalize('NFC')
+  return ascii.test(word)
+    ? word
+    : word
+        .normalize('NFD')
+        .replace(/[\u0300-\u036f]/g, '')
+        .normalize('NFC')
 }
 
-let english: { stem(word: string): string } | undefined
+let english: Stemmer | undefined
 
-function snowball(): { stem(word: string): string } {
+function snowball(): Stemmer {
   // 24 ms to load, so not before the first word.
-  english ??= (createRequire(import.meta.url)('snowball-stemmers') as typeof import('snowball-stemmers')).newStemmer('english')
+  english ??= (createRequire(import.meta.url)('snowball-stemmers') as typeof Snowball).newStemmer('english')
   return english
 }
+
+type Stemmer = ReturnType<typeof Snowball.newStemmer>

@@ -6,7 +6,8 @@ import type { Analyzer, LexicalSettings } from './lexical.ts'
 export function lexicalSettings({ k1 = 1.2, b = 0.75, titleWeight = 1 }: LexicalOptions = {}): LexicalSettings {
   if (!(Number.isFinite(k1) && k1 >= 0)) throw new InvalidArgumentError('lexical.k1', 'must be a number of 0 or more')
   if (!(b >= 0 && b <= 1)) throw new InvalidArgumentError('lexical.b', 'must be a number from 0 to 1')
-  if (!(Number.isFinite(titleWeight) && titleWeight >= 0)) throw new InvalidArgumentError('lexical.titleWeight', 'must be a number of 0 or more')
+  if (!(Number.isFinite(titleWeight) && titleWeight >= 0))
+    throw new InvalidArgumentError('lexical.titleWeight', 'must be a number of 0 or more')
   return { k1, b, titleWeight }
 }
 

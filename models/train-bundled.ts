@@ -1,6 +1,6 @@
 /**
  * Trains the bundled pack from `../shared/data`: the base, its experts, the router's pilots. Seeded, and goes on where it
- * was cut off. `npm run train:bundled -- --out DIR --seed 1 [--no-late] [--data DIR] [--checkpoints DIR] [--stage base|experts|pilots]`
+ * was cut off. `npm run train:bundled -- --out DIR --seed 1 [--no-late] [--data DIR] [--checkpoints DIR] [--stage base|experts|pilots] [--steps TEXTS,PAIRS] [--bits 4|8] [--only EXPERT]`
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,10 +9,13 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { loadStaticModel, type StaticModel } from '../src/encoder/static-model.ts'
 import { PilotfishError } from '../src/errors.ts'
-import { baseFiles, defaultStages, tableFile, trainBase, trainExpert, type TrainedExpert, type LearnedTable } from '../src/train/index.ts'
+import { writeSafetensors } from '../src/safetensors.ts'
+import type { LexicalOptions } from '../src/store/store.ts'
+import { baseFiles, defaultStages, dequantizeRows, quantizeRows, tableFile, trainBase, trainExpert, type LearnedTable } from '../src/train/index.ts'
 import { baseCheckpoints } from './training/checkpoint.ts'
 import { experts, lateSets, setNames } from './training/experts.ts'
-import { scoreGeneral } from './training/score.ts'
+import { bundledPilots } from './training/pilots.ts'
+import { scoreGeneral, type Score } from './training/score.ts'
 import { baseTask, readTrainingSet, type TrainingSet } from './training/sets.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -40,6 +43,7 @@ const started = performance.now()
 
 interface Manifest {
   experts: { name: string; kind: 'table'; path: string; description: string; heldOut: { general: number; expert: number } }[]
+  lexical: LexicalOptions
   [key: string]: unknown
 }
 
@@ -49,7 +53,7 @@ writeFileSync(join(checkpoints, 'held-out.json'), JSON.stringify(Object.fromEntr
 if (given.stage === 'base') await makeBase()
 const model = await loadStaticModel(join(given.out, 'base'))
 if (given.stage !== 'pilots') await makeExperts(model)
-await makePilots()
+await makePilots(model)
 sealManifest()
 say(`done: ${given.out}`)
 
@@ -84,8 +88,11 @@ async function makeExperts(base: StaticModel): Promise<void> {
         onProgress: reporter(name),
       })
       write(path, tableFile(expert.changes, base.dimensions, bits))
-      manifest.experts.push({ name, kind: 'table', path, description, heldOut: rounded(expert.heldOut) })
-      report(expert, own, base)
+      const scores = measure(expert.changes, own, base)
+      const heldOut = { general: expert.heldOut.general, expert: mean(scores.map((score) => score.expert.heldOut)) }
+      manifest.experts.push({ name, kind: 'table', path, description, heldOut: rounded(heldOut) })
+      const perSet = scores.map(({ set, general, expert: after }) => `${set} ${percent(general.heldOut)} → ${percent(after.heldOut)}${after.dev > 0 ? `, dev ${percent(general.dev)} → ${percent(after.dev)}` : ''}`)
+      say(`${name}: ${perSet.join('; ')}; mean ${percent(heldOut.expert)} stored, ${percent(expert.heldOut.expert)} before quantising; ${expert.changes.rows.length} rows, step ${expert.steps}`)
     } catch (error) {
       if (!PilotfishError.is(error) || error.code !== 'TRAINING_REFUSED') throw error
       rmSync(join(given.out, dirname(path)), { recursive: true, force: true })
@@ -97,19 +104,26 @@ async function makeExperts(base: StaticModel): Promise<void> {
   }
 }
 
-function report({ name, changes, heldOut, rate, steps }: TrainedExpert<LearnedTable>, own: readonly TrainingSet[], base: StaticModel): void {
+/** Scores the expert as it is stored, on each of its sets. */
+function measure({ rows, deltas }: LearnedTable, own: readonly TrainingSet[], base: StaticModel): { set: string; general: Score; expert: Score }[] {
+  const { dimensions } = base
+  const stored = dequantizeRows(quantizeRows(deltas, dimensions, bits), dimensions)
   const table = base.table.slice()
-  changes.rows.forEach((row, i) => {
-    for (let d = 0; d < base.dimensions; d++) table[row * base.dimensions + d]! += changes.deltas[i * base.dimensions + d]!
+  rows.forEach((row, i) => {
+    for (let d = 0; d < dimensions; d++) table[row * dimensions + d]! += stored[i * dimensions + d]!
   })
-  const dev = own.map((set) => `${set.name} ${percent(scoreGeneral(base, set).dev)} → ${percent(scoreGeneral(base, set, table).dev)}`)
-  say(`${name}: held-out ${percent(heldOut.general)} → ${percent(heldOut.expert)}; dev ${dev.join(', ')}; ${changes.rows.length} rows, rate ${rate}, step ${steps}`)
+  return own.map((set) => ({ set: set.name, general: scoreGeneral(base, set), expert: scoreGeneral(base, set, table) }))
 }
 
-/** The pilots, the calibration and the router are made from the held-out queries. */
-async function makePilots(): Promise<void> {
-  const source = join(here, '../src/train/build-pilots.ts')
-  if (!existsSync(source)) return say('no pilot builder: the pack has no router yet')
+/** The router and its calibration, from the held-out queries. */
+async function makePilots(base: StaticModel): Promise<void> {
+  const manifest = readManifest()
+  if (manifest.experts.length === 0) return say('no experts, so no router')
+  const owned = sets.map((set) => ({ ...set, expert: experts.find(({ sets: names }) => (names as readonly string[]).includes(set.name))!.name }))
+  const { router, calibration, figures } = await bundledPilots(given.out, base, manifest.experts, owned, manifest.lexical, reporter('pilots'))
+  write('pilots.safetensors', writeSafetensors(router.tensors))
+  writeManifest({ ...manifest, router: router.manifest, calibration })
+  say(`pilots: ${JSON.stringify(figures)}`)
 }
 
 function sealManifest(): void {
@@ -158,12 +172,16 @@ function reporter(what: string) {
   return ({ stage, done, total, eta, loss, score }: { stage: string; done: number; total: number; eta: number | undefined; loss?: number; score?: number }): void => {
     if (performance.now() - last < 10_000 && done < total) return
     last = performance.now()
-    say(`${what}: ${stage} ${done}/${total}, loss ${loss?.toFixed(3)}${score === undefined ? '' : `, held-out ${percent(score)}`}, ${eta?.toFixed(0) ?? '?'} s left`)
+    say(`${what}: ${stage} ${done}/${total}${loss === undefined ? '' : `, loss ${loss.toFixed(3)}`}${score === undefined ? '' : `, held-out ${percent(score)}`}, ${eta?.toFixed(0) ?? '?'} s left`)
   }
 }
 
 function rounded({ general, expert }: { general: number; expert: number }): { general: number; expert: number } {
   return { general: Number(general.toFixed(4)), expert: Number(expert.toFixed(4)) }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
 
 function percent(value: number): string {

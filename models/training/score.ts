@@ -2,8 +2,14 @@ import { poolTokens } from '../../src/train/pooling.ts'
 import { meanNdcg10, type StaticBase } from '../../src/train/index.ts'
 import type { JudgedQuery, TrainingSet } from './sets.ts'
 
+/** nDCG@10; 0 where a set has no such queries. */
+export interface Score {
+  readonly heldOut: number
+  readonly dev: number
+}
+
 /** nDCG@10 of a set's held-out and dev queries over its own documents; `queryTable` embeds queries where an expert does. */
-export function scoreGeneral(base: StaticBase, { documents, heldOut, dev }: TrainingSet, queryTable = base.table): { heldOut: number; dev: number } {
+export function scoreGeneral(base: StaticBase, { documents, heldOut, dev }: TrainingSet, queryTable = base.table): Score {
   const { dimensions } = base
   const vectors = new Float32Array(documents.length * dimensions)
   const embed = (table: Float32Array, text: string, out: Float32Array, at: number): void => {

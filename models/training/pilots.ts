@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { StaticModel } from '../../src/encoder/static-model.ts'
+import { staticEncoder } from '../../src/encoder/static.ts'
+import type { Expert } from '../../src/expert/expert.ts'
+import { tableWeights } from '../../src/expert/pack.ts'
+import type { Calibration } from '../../src/routing/calibration.ts'
+import { saveRouter, type SavedRouter } from '../../src/routing/saved-router.ts'
+import { readSafetensors } from '../../src/safetensors.ts'
+import { embeddedStore } from '../../src/store/embedded.ts'
+import type { LexicalOptions } from '../../src/store/store.ts'
+import { buildPilots, type BuiltPilots, type PilotSet } from '../../src/train/build-pilots.ts'
+import type { TrainingProgress } from '../../src/train/progress.ts'
+import type { TrainingSet } from './sets.ts'
+
+/** A trained set with the expert of its domain. */
+export type OwnedSet = TrainingSet & { readonly expert: string }
+
+export interface BundledPilots {
+  readonly router: SavedRouter
+  readonly calibration: Calibration
+  readonly figures: BuiltPilots['figures']
+}
+
+/** Searches one collection of all sets with the stored experts and fits the router to what the held-out queries find. */
+export async function bundledPilots(
+  directory: string,
+  model: StaticModel,
+  names: readonly { readonly name: string; readonly path: string }[],
+  sets: readonly OwnedSet[],
+  lexical: LexicalOptions,
+  onProgress: (progress: TrainingProgress) => void,
+): Promise<BundledPilots> {
+  const base = staticEncoder(model)
+  const general: Expert = { kind: 'model', name: 'general', queryEncoder: base, documentEncoder: base }
+  const experts = names.map(({ name, path }): Expert => {
+    const { tensors } = readSafetensors(readFileSync(join(directory, path)), path)
+    const changes = { id: name, ...tableWeights(tensors, model.dimensions, model.vocabularySize, path) }
+    return { kind: 'table', name, queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
+  })
+  const known = new Set(names.map(({ name }) => name))
+  const store = await embeddedStore(':memory:', { lexical })
+  try {
+    for (const { name: set, documents } of sets) {
+      for (let from = 0; from < documents.length; from += 1024) {
+        const part = documents.slice(from, from + 1024)
+        const vectors = await base.encode(part.map(({ title, text }) => (title ? `${title} ${text}` : text)))
+        await store.upsert(part.map(({ id, title, text }, i) => ({
+          document: { id: `${set}/${id}`, text, ...(title && { title }), metadata: { set } },
+          hash: `${set}/${id}`,
+          vectors: { [base.id]: vectors[i]! },
+        })))
+      }
+    }
+    const built = await buildPilots({
+      sets: sets.filter(({ expert }) => known.has(expert)).map(pilotSet),
+      experts: [general, ...experts],
+      base,
+      search: store.search,
+      onProgress,
+    })
+    return { router: saveRouter(built.router), calibration: built.calibration, figures: built.figures }
+  } finally {
+    await store.close()
+  }
+}
+
+function pilotSet({ name, expert, documents, heldOut, train }: OwnedSet): PilotSet {
+  return {
+    name,
+    expert,
+    queries: heldOut.map(({ text, positives }) => ({ text, grades: new Map(positives.map((place) => [`${name}/${documents[place]!.id}`, 1])) })),
+    lessons: train.filter(({ variant }) => variant === undefined).map(({ text }) => text),
+    filter: { set: name },
+  }
+}

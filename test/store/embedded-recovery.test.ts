@@ -4,6 +4,7 @@ import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { embeddedStore } from '../../src/store/embedded.ts'
 import { openCollection, type Collection } from '../../src/store/embedded/collection.ts'
+import { derivedFiles } from '../../src/store/embedded/derived.ts'
 import { packEntries } from '../../src/store/embedded/messages.ts'
 import type { StoreQuery } from '../../src/store/store.ts'
 import { library, questions } from './library.ts'
@@ -157,6 +158,35 @@ describe('derived files', () => {
     again.close()
   })
 
+  it('go with the space they belong to', () => {
+    const directory = temporaryDirectory()
+    build(directory)
+    const collection = open(directory)
+    collection.delete({ filter: {} })
+    collection.close()
+
+    expect(derived(directory)).toEqual([expect.stringContaining('postings-')])
+  })
+
+  it('are not left half written', () => {
+    const directory = temporaryDirectory()
+    build(directory)
+    const before = derived(directory)
+    const database = new Database(join(directory, 'index.sqlite'))
+    const files = derivedFiles(directory, database)
+
+    expect(() =>
+      files.save('graph-1', 99, (path) => {
+        writeFileSync(path, 'half')
+        throw new Error('disk full')
+      }),
+    ).toThrow('disk full')
+
+    expect(derived(directory)).toEqual(before)
+    expect(files.find('graph-1')).toBeDefined()
+    database.close()
+  })
+
   it('leave nothing behind when they are replaced', () => {
     const directory = temporaryDirectory()
     build(directory)
@@ -168,6 +198,25 @@ describe('derived files', () => {
 
     expect(derived(directory)).toHaveLength(2)
   })
+})
+
+it('a reader that is further behind than deletions are remembered loads everything again', () => {
+  const directory = temporaryDirectory()
+  const writer = open(directory)
+  writer.upsert(packEntries(library(50)))
+  const reader = open(directory, true)
+  expect(reader.info().documents).toBe(50)
+
+  writer.delete({ ids: ['d1', 'd2', 'd3'] })
+  writer.upsert(packEntries(library(1, { from: 900 })))
+  writer.database.exec(
+    `DELETE FROM deletions; UPDATE settings SET value = (SELECT value FROM settings WHERE name = 'sequence') WHERE name = 'pruned'`,
+  )
+
+  expect(reader.info().documents).toBe(48)
+  expect(answers(reader)).toEqual(answers(writer))
+  reader.close()
+  writer.close()
 })
 
 describe('a process that is killed while it adds', () => {

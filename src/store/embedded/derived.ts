@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Connection } from './database.ts'
 
@@ -18,7 +18,8 @@ export interface DerivedFiles {
   find(name: string): DerivedFile | undefined
   /** Replaces the file of this name. `write` fills a temporary file, which takes its place only when complete. */
   save(name: string, sequence: number, write: (path: string) => Buffer): void
-  forget(name: string): void
+  /** Forgets all files but these: of spaces that are gone, of settings that changed. */
+  keep(names: readonly string[]): void
   /** Removes files that no entry names: left by a crash. */
   sweep(): void
 }
@@ -28,6 +29,7 @@ export function derivedFiles(directory: string, database: Connection): DerivedFi
   const entry = database.prepare('SELECT file, sequence, checksum, detail FROM derived WHERE name = ?')
   const put = database.prepare('INSERT OR REPLACE INTO derived VALUES (?, ?, ?, ?, ?)')
   const remove = database.prepare('DELETE FROM derived WHERE name = ?')
+  const names = database.prepare('SELECT name FROM derived').pluck()
   const files = database.prepare('SELECT file FROM derived').pluck()
 
   const sweep = (): void => {
@@ -56,21 +58,38 @@ export function derivedFiles(directory: string, database: Connection): DerivedFi
       const file = `${name}-${sequence}`
       const path = join(folder, file)
       const temporary = `${path}.tmp`
-      const detail = write(temporary)
-      const sum = checksum(temporary)
-      const handle = openSync(temporary, 'r+')
-      fsyncSync(handle)
-      closeSync(handle)
-      renameSync(temporary, path)
-      // From here on the new file counts; the old one is swept.
-      put.run(name, file, sequence, sum, detail)
+      try {
+        const detail = write(temporary)
+        const sum = checksum(temporary)
+        const handle = openSync(temporary, 'r+')
+        fsyncSync(handle)
+        closeSync(handle)
+        renameSync(temporary, path)
+        // From here on the new file counts; the old one is swept.
+        put.run(name, file, sequence, sum, detail)
+      } catch (error) {
+        // Half a file would hold space that a full disk needs.
+        rmSync(temporary, { force: true })
+        throw error
+      }
       sweep()
     },
-    forget: (name) => void remove.run(name),
+    keep(kept) {
+      for (const name of names.all() as string[]) if (!kept.includes(name)) remove.run(name)
+      sweep()
+    },
     sweep,
   }
 }
 
 function checksum(path: string): string {
-  return createHash('sha256').update(readFileSync(path)).digest('hex')
+  const hash = createHash('sha256')
+  const chunk = Buffer.alloc(1 << 20)
+  const handle = openSync(path, 'r')
+  try {
+    for (let length; (length = readSync(handle, chunk)) > 0;) hash.update(chunk.subarray(0, length))
+  } finally {
+    closeSync(handle)
+  }
+  return hash.digest('hex')
 }

@@ -216,6 +216,8 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
         saved.set(postingsName, { sequence, size: 0 })
       }
       for (const space of spaces.values()) saveGraph(space)
+      const graphs = [...spaces.values()].filter(({ graph }) => graph)
+      derived.keep([postingsName, ...graphs.map(({ number }) => graphName(number))])
     },
 
     dispose: reset,

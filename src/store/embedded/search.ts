@@ -10,7 +10,7 @@ export function search(mirror: Mirror, selected: RowSet | undefined, { vectors, 
   const { ids } = mirror
   const precedes = (a: number, b: number): boolean => compareStrings(ids[a]!, ids[b]!) < 0
   // A filter that selects everything need not be looked at for every row.
-  const allowed = selected?.size === mirror.alive().size ? undefined : selected
+  const allowed = selected && selected.size < mirror.alive().size ? selected : undefined
   const parts = vectors.map(({ space, vector }) => ({ space: mirror.spaces.get(space), vector }))
   const lexical = text === undefined ? undefined : mirror.postings.score(text)
 

@@ -10,8 +10,10 @@ let opened: Collection | undefined
 let gate: ExitGate = new Int32Array(new SharedArrayBuffer(8))
 let working = false
 
-/** How long building, or a batch of queries, may keep other messages waiting. */
-const sliceMilliseconds = 5
+/** How long a slice of building keeps a request waiting at most, give or take a vector. */
+const buildMilliseconds = 2
+/** How long a batch of queries may keep the message that cancels it waiting. */
+const searchMilliseconds = 5
 
 type Context = Parameters<WorkerHandler>[1]
 
@@ -28,7 +30,7 @@ function buildLater(): void {
   if (working) return
   working = true
   const slice = async (): Promise<void> => {
-    working = await throughGate(gate, () => opened?.work(sliceMilliseconds) ?? false)
+    working = await throughGate(gate, () => opened?.work(buildMilliseconds) ?? false)
     if (working) setImmediate(slice)
   }
   setImmediate(slice)
@@ -56,7 +58,7 @@ serveWorker({
     const results: StoreResult[] = []
     let begun = performance.now()
     for (const query of unpackQueries(message)) {
-      if (performance.now() - begun > sliceMilliseconds) {
+      if (performance.now() - begun > searchMilliseconds) {
         // Lets a message that cancels this search arrive.
         await new Promise(setImmediate)
         signal.throwIfAborted()

@@ -32,7 +32,11 @@ export interface BeirOptions {
  * @throws InvalidDataError naming the file and line that is missing or cannot be understood.
  */
 export async function readBeir(directory: string, options: BeirOptions = {}): Promise<BeirSet> {
-  const bad = options.onBadLine ?? ((error) => { throw error })
+  const bad =
+    options.onBadLine ??
+    ((error) => {
+      throw error
+    })
   const splits = await listSplits(directory)
   const queries = await readQueries(join(directory, options.queries ?? 'queries.jsonl'), bad)
   return {
@@ -43,7 +47,11 @@ export async function readBeir(directory: string, options: BeirOptions = {}): Pr
     corpus: () => readCorpus(join(directory, 'corpus.jsonl'), bad),
     async qrels(split) {
       if (!splits.includes(split)) {
-        throw new InvalidDataError(join(directory, 'qrels', `${split}.tsv`), undefined, `is missing; splits with judgements: ${splits.join(', ')}`)
+        throw new InvalidDataError(
+          join(directory, 'qrels', `${split}.tsv`),
+          undefined,
+          `is missing; splits with judgements: ${splits.join(', ')}`,
+        )
       }
       return readQrels(join(directory, 'qrels', `${split}.tsv`), queries, bad)
     },
@@ -55,9 +63,17 @@ type OnBadLine = (error: InvalidDataError) => void
 async function listSplits(directory: string): Promise<string[]> {
   const path = join(directory, 'qrels')
   const names = await readdir(path).catch((error: unknown) => {
-    throw new InvalidDataError(path, undefined, 'cannot be read; a BEIR directory holds corpus.jsonl, queries.jsonl and qrels/<split>.tsv', error)
+    throw new InvalidDataError(
+      path,
+      undefined,
+      'cannot be read; a BEIR directory holds corpus.jsonl, queries.jsonl and qrels/<split>.tsv',
+      error,
+    )
   })
-  return names.filter((name) => name.endsWith('.tsv')).map((name) => name.slice(0, -4)).sort()
+  return names
+    .filter((name) => name.endsWith('.tsv'))
+    .map((name) => name.slice(0, -4))
+    .sort()
 }
 
 async function readQueries(path: string, bad: OnBadLine): Promise<Map<string, string>> {
@@ -101,7 +117,8 @@ async function readQrels(path: string, queries: ReadonlyMap<string, string>, bad
       continue
     }
     const grades = qrels.get(query) ?? new Map<string, number>()
-    if (grades.has(document)) bad(new InvalidDataError(path, line, `judges ${JSON.stringify(document)} for ${JSON.stringify(query)} a second time`))
+    if (grades.has(document))
+      bad(new InvalidDataError(path, line, `judges ${JSON.stringify(document)} for ${JSON.stringify(query)} a second time`))
     else qrels.set(query, grades.set(document, Number(grade)))
   }
   return qrels

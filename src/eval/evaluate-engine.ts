@@ -52,10 +52,15 @@ export interface SystemScores {
  * `pilotfish add` puts them there, and scores the answers.
  * @throws InvalidArgumentError when a set's documents are not in the collection
  */
-export async function evaluateEngine(engine: Engine, sets: readonly BeirSet[], options: EvaluateEngineOptions = {}): Promise<EngineEvaluation> {
+export async function evaluateEngine(
+  engine: Engine,
+  sets: readonly BeirSet[],
+  options: EvaluateEngineOptions = {},
+): Promise<EngineEvaluation> {
   const { split = 'test', metrics = ['ndcg@10'], blockSize = 256, onProgress, signal } = options
   if (sets.length === 0) throw new InvalidArgumentError('sets', 'is empty')
-  if (!(Number.isInteger(blockSize) && blockSize > 0)) throw new InvalidArgumentError('blockSize', `is ${blockSize}, not a whole number above 0`)
+  if (!(Number.isInteger(blockSize) && blockSize > 0))
+    throw new InvalidArgumentError('blockSize', `is ${blockSize}, not a whole number above 0`)
   const systems = systemsOf(engine, options.systems)
   const topK = options.topK ?? Math.max(...metrics.map((metric) => Number(metric.split('@')[1] ?? 1000)))
   const judged = await Promise.all(sets.map(async (set) => ({ set, qrels: await set.qrels(split) })))
@@ -77,7 +82,12 @@ export async function evaluateEngine(engine: Engine, sets: readonly BeirSet[], o
         // One more than is scored: the hit that is the query itself will be dropped.
         const answers = await engine.retrieveMany(texts, { ...system.options, topK: topK + 1, ...(signal && { signal }) })
         scores.get(system.name)!.spent += performance.now() - started
-        answers.forEach(({ hits }, j) => runs.get(system.name)!.set(block[j]!, hits.map(({ document, score }) => ({ id: ownId(set, document.id), score }))))
+        answers.forEach(({ hits }, j) =>
+          runs.get(system.name)!.set(
+            block[j]!,
+            hits.map(({ document, score }) => ({ id: ownId(set, document.id), score })),
+          ),
+        )
         if (i === firstRouted(systems)) countRoutes(routes[set.name]!, answers)
         done += block.length
         onProgress?.({ done, total, set: set.name })
@@ -91,7 +101,10 @@ export async function evaluateEngine(engine: Engine, sets: readonly BeirSet[], o
     documents,
     queries: Object.fromEntries(judged.map(({ set, qrels }) => [set.name, qrels.size])),
     systems: Object.fromEntries(
-      [...scores].map(([name, { sets: bySet, spent }]) => [name, { mean: meanOf(bySet, metrics), sets: bySet, milliseconds: (spent * systems.length) / Math.max(1, total) }]),
+      [...scores].map(([name, { sets: bySet, spent }]) => [
+        name,
+        { mean: meanOf(bySet, metrics), sets: bySet, milliseconds: (spent * systems.length) / Math.max(1, total) },
+      ]),
     ),
     routes,
   }
@@ -105,7 +118,9 @@ export function evaluationTable({ systems, queries }: EngineEvaluation, metric: 
   return [
     row([metric, 'mean', ...sets]),
     row(['---', ...['mean', ...sets].map(() => '---:')]),
-    ...Object.entries(systems).map(([name, { mean, sets: bySet }]) => row([name, percent(mean[metric]), ...sets.map((set) => percent(bySet[set]?.[metric]))])),
+    ...Object.entries(systems).map(([name, { mean, sets: bySet }]) =>
+      row([name, percent(mean[metric]), ...sets.map((set) => percent(bySet[set]?.[metric]))]),
+    ),
     '',
   ].join('\n')
 }
@@ -133,7 +148,11 @@ async function checkPresent(engine: Engine, set: BeirSet, qrels: Qrels): Promise
   const ids = [...qrels.values()].slice(0, 20).flatMap((grades) => [...grades.keys()].slice(0, 1))
   const found = await engine.get(ids.map((id) => `${set.name}/${id}`))
   if (ids.length > 0 && found.every((document) => document === undefined)) {
-    throw new InvalidArgumentError('sets', `has "${set.name}", whose documents ("${set.name}/${ids[0]}" …) are not in the collection`, `Add them first: pilotfish add ${set.directory} --index DIR`)
+    throw new InvalidArgumentError(
+      'sets',
+      `has "${set.name}", whose documents ("${set.name}/${ids[0]}" …) are not in the collection`,
+      `Add them first: pilotfish add ${set.directory} --index DIR`,
+    )
   }
 }
 

@@ -9,7 +9,8 @@ import type { FusedHit, Fusion } from './fusion.ts'
  */
 export function fusion(calibration: Calibration = defaultCalibration): Fusion {
   const { similarity, lexical: lexicalScale } = calibration
-  const scaleOf = (expert: string): SimilarityScale => (Object.hasOwn(similarity.experts, expert) ? similarity.experts[expert]! : similarity.default)
+  const scaleOf = (expert: string): SimilarityScale =>
+    Object.hasOwn(similarity.experts, expert) ? similarity.experts[expert]! : similarity.default
 
   return ({ candidates, lexicalBound }, route) => {
     const parts = route.experts.map(({ name, weight }) => ({ name, weight, scale: scaleOf(name) }))

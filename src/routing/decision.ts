@@ -22,6 +22,11 @@ export interface Decision {
     /** BM25's share on fallback, and for experts that have no weight of their own. */
     readonly lexicalWeight: number
   }
+  /**
+   * The confidence from which an expert's own BM25 share applies; below, the share slides towards that of fallback. To a
+   * stranger's question the share matters and the expert hardly does. 0 never slides.
+   */
+  readonly trust: number
   /** The two best experts are fused when their margin is smaller. 0 never fuses. */
   readonly fuseMargin: number
 }
@@ -29,7 +34,7 @@ export interface Decision {
 /** What speaks for one expert. */
 export interface Evidence {
   readonly expert: string
-  /** Comparable between experts of one router; the shares are its softmax. */
+  /** Log-odds that the query is of its domain, whatever the others say. */
   readonly logit: number
   /** Cosine to the nearest pilot. */
   readonly similarity: number
@@ -40,7 +45,11 @@ export interface Evidence {
 const foreignScriptLexicalWeight = 0.9
 
 /** Applies a decision rule to the evidence for one query. Experts with equal evidence are ordered by name. */
-export function decide(query: { readonly text: string; readonly vector: Vector }, evidence: readonly Evidence[], decision: Decision): Route {
+export function decide(
+  query: { readonly text: string; readonly vector: Vector },
+  evidence: readonly Evidence[],
+  decision: Decision,
+): Route {
   const { ranked, scores, margin } = rank(evidence)
   const [best, second] = ranked
   const { fallback } = decision
@@ -50,11 +59,17 @@ export function decide(query: { readonly text: string; readonly vector: Vector }
   const confidence = best === undefined || unknown || foreignScript ? 0 : confidenceIn(best, margin, decision)
   const known = { scores, confidence, margin }
   if (best === undefined || unknown || foreignScript || confidence < fallback.threshold) {
-    const lexicalWeight = unknown ? 1 : foreignScript ? Math.max(foreignScriptLexicalWeight, fallback.lexicalWeight) : fallback.lexicalWeight
+    const lexicalWeight = unknown
+      ? 1
+      : foreignScript
+        ? Math.max(foreignScriptLexicalWeight, fallback.lexicalWeight)
+        : fallback.lexicalWeight
     return { decision: 'fallback', experts: [{ name: fallback.expert, weight: 1 }], ...known, lexicalWeight }
   }
 
-  const lexicalWeightOf = ({ lexicalWeight = fallback.lexicalWeight }: Evidence): number => lexicalWeight
+  const trusted = decision.trust > 0 ? Math.min(1, confidence / decision.trust) : 1
+  const lexicalWeightOf = ({ lexicalWeight = fallback.lexicalWeight }: Evidence): number =>
+    trusted * lexicalWeight + (1 - trusted) * fallback.lexicalWeight
   if (second === undefined || margin >= decision.fuseMargin) {
     return { decision: 'expert', experts: [{ name: best.expert, weight: 1 }], ...known, lexicalWeight: lexicalWeightOf(best) }
   }
@@ -70,17 +85,32 @@ export function decide(query: { readonly text: string; readonly vector: Vector }
   }
 }
 
-/** Orders experts by their evidence; scores are its softmax. */
-export function rank<E extends Omit<Evidence, 'lexicalWeight'>>(evidence: readonly E[]): { ranked: E[]; scores: ExpertScore[]; margin: number } {
+/**
+ * Orders experts by their evidence. Scores are the experts' own probabilities over their sum: two experts that are both
+ * sure score alike, however much surer one is, so that a question of two domains has a small margin.
+ */
+export function rank<E extends Omit<Evidence, 'lexicalWeight'>>(
+  evidence: readonly E[],
+): { ranked: E[]; scores: ExpertScore[]; margin: number } {
   const ranked = [...evidence].sort((a, b) => b.logit - a.logit || (a.expert < b.expert ? -1 : 1))
-  const powers = ranked.map(({ logit }) => Math.exp(logit - ranked[0]!.logit))
-  const sum = powers.reduce((total, power) => total + power, 0)
-  const scores = ranked.map(({ expert, similarity }, i) => ({ expert, score: powers[i]! / sum, similarity }))
+  const probabilities = ranked.map(({ logit }) => Math.exp(logSigmoid(logit) - logSigmoid(ranked[0]!.logit)))
+  const sum = probabilities.reduce((total, probability) => total + probability, 0)
+  const scores = ranked.map(({ expert, similarity }, i) => ({ expert, score: probabilities[i]! / sum, similarity }))
   const margin = scores.length === 0 ? 0 : scores.length === 1 ? 1 : scores[0]!.score - scores[1]!.score
   return { ranked, scores, margin }
 }
 
 /** The calibrated probability that the best expert should be asked. */
-export function confidenceIn({ logit, similarity }: Omit<Evidence, 'lexicalWeight'>, margin: number, { confidence }: Pick<Decision, 'confidence'>): number {
-  return 1 / (1 + Math.exp(-(confidence.bias + confidence.evidence * logit + confidence.similarity * similarity + confidence.margin * margin)))
+export function confidenceIn(
+  { logit, similarity }: Omit<Evidence, 'lexicalWeight'>,
+  margin: number,
+  { confidence }: Pick<Decision, 'confidence'>,
+): number {
+  return (
+    1 / (1 + Math.exp(-(confidence.bias + confidence.evidence * logit + confidence.similarity * similarity + confidence.margin * margin)))
+  )
+}
+
+function logSigmoid(value: number): number {
+  return value > 0 ? -Math.log1p(Math.exp(-value)) : value - Math.log1p(Math.exp(value))
 }

@@ -41,6 +41,17 @@ export function textFeatures(text: string): SparseFeatures {
   return { indices, values: Float32Array.from(indices, (index) => damped(counts.get(index)!)) }
 }
 
+/** The parts of a text that may be questions of their own: two words or more, between punctuation or conjunctions. None when there is but one, the first eight when there are more. */
+export function clausesOf(text: string): string[] {
+  const clauses = text
+    .slice(0, readAtMost)
+    .split(boundaries)
+    .filter((clause) => /\S\s+\S/.test(clause))
+  return clauses.length > 1 ? clauses.slice(0, 8) : []
+}
+
+const boundaries = /[.?!;,]\s+|\s+(?:and|or|then|also|plus|but)\s+/i
+
 /** Share of a text's letters that are Latin, in [0, 1]; `undefined` when it has no letters. */
 export function latinShare(text: string): number | undefined {
   const start = text.slice(0, readAtMost)

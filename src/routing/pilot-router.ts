@@ -41,6 +41,7 @@ export interface PilotRouter extends Router {
 const paperDecision: Decision = {
   confidence: { bias: -3, evidence: 0, similarity: 8, margin: 0 },
   fallback: { expert: 'general', threshold: 0, lexicalWeight: 0 },
+  trust: 0,
   fuseMargin: 0,
 }
 
@@ -70,11 +71,13 @@ export function pilotRouterOf(state: PilotRouterState): PilotRouter {
     state,
     experts: experts.map(({ name }) => name),
     route(query) {
-      if (dimensions !== undefined && query.vector.length !== dimensions) throw new DimensionMismatchError('The router', dimensions, query.vector.length)
+      if (dimensions !== undefined && query.vector.length !== dimensions)
+        throw new DimensionMismatchError('The router', dimensions, query.vector.length)
       const vector = centred(query.vector, centre)
       const evidenceOf = ({ name, pilots, lexicalWeight }: PilotExpert): Evidence => ({
         expert: name,
-        logit: compare(pilots, vector) / temperature,
+        // Below 0, where a sigmoid is an exponential and the shares are a softmax.
+        logit: (compare(pilots, vector) - 1) / temperature,
         similarity: nearestSimilarity(pilots, vector),
         lexicalWeight,
       })
@@ -84,11 +87,16 @@ export function pilotRouterOf(state: PilotRouterState): PilotRouter {
       if (lexicalWeight !== undefined && !(lexicalWeight >= 0 && lexicalWeight <= 1)) {
         throw new InvalidArgumentError('lexicalWeight', `of expert "${expert}" is ${lexicalWeight}, not a number from 0 to 1`)
       }
-      const packed = packPilots(expert, state.weights ? pilots : pilots.map(({ vector }) => ({ vector })), (vector) => centred(vector, centre))
+      const packed = packPilots(expert, state.weights ? pilots : pilots.map(({ vector }) => ({ vector })), (vector) =>
+        centred(vector, centre),
+      )
       if (dimensions !== undefined && packed.weights.length > 0 && packed.dimensions !== dimensions) {
         throw new DimensionMismatchError('The router', dimensions, packed.dimensions)
       }
-      return pilotRouterOf({ ...state, experts: [...experts.filter(({ name }) => name !== expert), { name: expert, pilots: packed, lexicalWeight }] })
+      return pilotRouterOf({
+        ...state,
+        experts: [...experts.filter(({ name }) => name !== expert), { name: expert, pilots: packed, lexicalWeight }],
+      })
     },
     without(expert) {
       const left = experts.filter(({ name }) => name !== expert)

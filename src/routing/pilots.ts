@@ -12,7 +12,11 @@ export interface PilotVectors {
 }
 
 /** Packs the vectors of pilots; pilots whose vector is all zeros say nothing and are left out. @throws InvalidVectorError, DimensionMismatchError */
-export function packPilots(expert: string, pilots: readonly Pilot[], transform: (vector: Vector) => Vector = (vector) => vector): PilotVectors {
+export function packPilots(
+  expert: string,
+  pilots: readonly Pilot[],
+  transform: (vector: Vector) => Vector = (vector) => vector,
+): PilotVectors {
   const dimensions = pilots[0]?.vector.length ?? 0
   for (const { vector } of pilots) {
     if (vector.length !== dimensions) throw new DimensionMismatchError(`The pilots of expert "${expert}"`, dimensions, vector.length)

@@ -28,9 +28,11 @@ export function loadVectors(tensors: ReadonlyMap<string, Tensor>, name: string, 
   const values = toFloat32(tensors.get(`${name}.vectors`)!, path)
   const scales = toFloat32(tensor(tensors, `${name}.scales`, 'F32', path), path)
   const weights = toFloat32(tensor(tensors, `${name}.weights`, 'F32', path), path)
-  if (scales.length !== count || weights.length !== count) throw new InvalidPackError(path, `has pilots "${name}" whose parts do not fit together`)
+  if (scales.length !== count || weights.length !== count)
+    throw new InvalidPackError(path, `has pilots "${name}" whose parts do not fit together`)
   for (let i = 0; i < values.length; i++) values[i]! *= scales[Math.floor(i / dimensions)]!
-  if (!values.every(Number.isFinite) || !weights.every((weight) => weight > 0)) throw new InvalidPackError(path, `has pilots "${name}" that are not finite`)
+  if (!values.every(Number.isFinite) || !weights.every((weight) => weight > 0))
+    throw new InvalidPackError(path, `has pilots "${name}" that are not finite`)
   return { dimensions, values, weights }
 }
 
@@ -59,7 +61,8 @@ export function loadExamples(tensors: ReadonlyMap<string, Tensor>, name: string,
   const ends = unsigned(tensors, `${name}.ends`, path)
   const indices = featureIndices(tensors, `${name}.indices`, path)
   const values = toFloat32(tensor(tensors, `${name}.values`, 'U8', path), path)
-  const fits = values.length === indices.length && (ends.at(-1) ?? 0) === indices.length && ends.every((end, i) => end >= (ends[i - 1] ?? 0))
+  const fits =
+    values.length === indices.length && (ends.at(-1) ?? 0) === indices.length && ends.every((end, i) => end >= (ends[i - 1] ?? 0))
   if (!fits) throw new InvalidPackError(path, `has examples "${name}" whose parts do not fit together`)
   return Array.from(ends, (end, i) => {
     const start = ends[i - 1] ?? 0

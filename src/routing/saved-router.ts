@@ -4,7 +4,17 @@ import type { Decision } from './decision.ts'
 import { featureDimensions } from './features.ts'
 import { pilotRouterOf, type PilotRouter, type PilotRouterState } from './pilot-router.ts'
 import type { Router } from './router.ts'
-import { featureIndices, loadExamples, loadVectors, loadWeights, nonZero, saveExamples, saveVectors, saveWeights, unsigned } from './router-tensors.ts'
+import {
+  featureIndices,
+  loadExamples,
+  loadVectors,
+  loadWeights,
+  nonZero,
+  saveExamples,
+  saveVectors,
+  saveWeights,
+  unsigned,
+} from './router-tensors.ts'
 import { routerOf, type EvidenceWeights, type TextRouter, type TextRouterState } from './text-router.ts'
 
 /** A router as it lies in a pack: JSON and tensors. Pilots are kept as 8-bit vectors and hashed words; no query can be read back. */
@@ -15,8 +25,20 @@ export interface SavedRouter {
 
 /** The JSON half of a saved router. */
 export type RouterManifest =
-  | { readonly kind: 'text'; readonly experts: readonly SavedExpert[]; readonly queries: number; readonly weights: EvidenceWeights; readonly decision: Decision }
-  | { readonly kind: 'pilot'; readonly experts: readonly SavedExpert[]; readonly aggregation: 'mean' | 'max'; readonly weights: boolean; readonly decision: Decision }
+  | {
+      readonly kind: 'text'
+      readonly experts: readonly SavedExpert[]
+      readonly queries: number
+      readonly weights: EvidenceWeights
+      readonly decision: Decision
+    }
+  | {
+      readonly kind: 'pilot'
+      readonly experts: readonly SavedExpert[]
+      readonly aggregation: 'mean' | 'max'
+      readonly weights: boolean
+      readonly decision: Decision
+    }
 
 interface SavedExpert {
   readonly name: string
@@ -27,7 +49,11 @@ interface SavedExpert {
 
 /** @throws UnsupportedError for a router that is not one of ours */
 export function saveRouter(router: Router): SavedRouter {
-  if (!('state' in router)) throw new UnsupportedError('Only routers made by textRouter or pilotRouter can be saved;', 'keep a router of your own in code and pass it as `router`.')
+  if (!('state' in router))
+    throw new UnsupportedError(
+      'Only routers made by textRouter or pilotRouter can be saved;',
+      'keep a router of your own in code and pass it as `router`.',
+    )
   const { state } = router as TextRouter | PilotRouter
   return 'rarity' in state ? saveText(state) : savePilot(state)
 }
@@ -47,19 +73,27 @@ function saveText({ experts, rarity, weights, decision }: TextRouterState): Save
   const tensors = new Map<string, Tensor>()
   const counted = nonZero(rarity.frequencies)
   tensors.set('rarity.indices', { dtype: 'U32', shape: [counted.length], data: bytesOf(counted) })
-  tensors.set('rarity.frequencies', { dtype: 'U32', shape: [counted.length], data: bytesOf(counted.map((index) => rarity.frequencies[index]!)) })
+  tensors.set('rarity.frequencies', {
+    dtype: 'U32',
+    shape: [counted.length],
+    data: bytesOf(counted.map((index) => rarity.frequencies[index]!)),
+  })
   experts.forEach(({ pilots, examples, model }, i) => {
     saveVectors(tensors, `${i}.pilots`, pilots)
     saveExamples(tensors, `${i}.examples`, examples)
     if (model) saveWeights(tensors, `${i}.model`, model)
   })
-  const saved = experts.map(({ name, lexicalWeight, model }) => ({ name, ...(lexicalWeight !== undefined && { lexicalWeight }), ...(model && { bias: model.bias }) }))
+  const saved = experts.map(({ name, lexicalWeight, model }) => ({
+    name,
+    ...(lexicalWeight !== undefined && { lexicalWeight }),
+    ...(model && { bias: model.bias }),
+  }))
   return { manifest: { kind: 'text', experts: saved, queries: rarity.queries, weights, decision }, tensors }
 }
 
 function loadText(manifest: RouterManifest & { kind: 'text' }, tensors: ReadonlyMap<string, Tensor>, path: string): TextRouter {
   const { queries, weights, decision } = manifest
-  if (!(Number.isInteger(queries) && queries >= 0 && Number.isFinite(weights?.words) && Number.isFinite(weights.similarity))) {
+  if (!(Number.isInteger(queries) && queries >= 0 && [weights?.words, weights?.similarity, weights?.bias].every(Number.isFinite))) {
     throw new InvalidPackError(path, 'has a router without its counts and weights')
   }
   const frequencies = new Uint32Array(featureDimensions)
@@ -88,22 +122,36 @@ function savePilot({ experts, aggregation, weights, centre, decision }: PilotRou
 function loadPilot(manifest: RouterManifest & { kind: 'pilot' }, tensors: ReadonlyMap<string, Tensor>, path: string): PilotRouter {
   const { aggregation, weights, decision } = manifest
   const centre = tensors.get('centre')
-  const experts = manifest.experts.map(({ name, lexicalWeight }, i) => ({ name, lexicalWeight, pilots: loadVectors(tensors, `${i}.pilots`, path) }))
+  const experts = manifest.experts.map(({ name, lexicalWeight }, i) => ({
+    name,
+    lexicalWeight,
+    pilots: loadVectors(tensors, `${i}.pilots`, path),
+  }))
   return pilotRouterOf({ experts, aggregation, weights, centre: centre && toFloat32(centre, path), decision })
 }
 
 function checkManifest(value: unknown, path: string): RouterManifest {
   const manifest = value as RouterManifest
   const kind: string | undefined = manifest?.kind
-  if (kind !== 'text' && kind !== 'pilot') throw new InvalidPackError(path, `belongs to a router of kind "${String(kind)}"; text and pilot are known`)
+  if (kind !== 'text' && kind !== 'pilot')
+    throw new InvalidPackError(path, `belongs to a router of kind "${String(kind)}"; text and pilot are known`)
   const share = (weight: unknown): boolean => typeof weight === 'number' && weight >= 0 && weight <= 1
   const names = Array.isArray(manifest.experts) ? manifest.experts.map((expert) => expert?.name) : [undefined]
-  if (!names.every((name) => typeof name === 'string') || new Set(names).size !== names.length) throw new InvalidPackError(path, 'has a router whose experts are not named, each once')
+  if (!names.every((name) => typeof name === 'string') || new Set(names).size !== names.length)
+    throw new InvalidPackError(path, 'has a router whose experts are not named, each once')
   if (!manifest.experts.every(({ lexicalWeight }) => lexicalWeight === undefined || share(lexicalWeight))) {
     throw new InvalidPackError(path, 'has a router with a BM25 weight outside 0 to 1')
   }
-  const { confidence, fallback, fuseMargin } = manifest.decision ?? {}
-  const numbers = [confidence?.bias, confidence?.evidence, confidence?.similarity, confidence?.margin, fallback?.threshold, fuseMargin]
+  const { confidence, fallback, fuseMargin, trust } = manifest.decision ?? {}
+  const numbers = [
+    confidence?.bias,
+    confidence?.evidence,
+    confidence?.similarity,
+    confidence?.margin,
+    fallback?.threshold,
+    trust,
+    fuseMargin,
+  ]
   if (!numbers.every(Number.isFinite) || typeof fallback?.expert !== 'string' || !share(fallback.lexicalWeight)) {
     throw new InvalidPackError(path, 'has a router without a complete decision rule')
   }

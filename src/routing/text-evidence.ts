@@ -41,12 +41,18 @@ export function weighFeatures({ indices, values }: SparseFeatures, { queries, fr
  * Learns to tell one expert's queries from those of the others, who all weigh the same however many queries they have.
  * `undefined` when one side is empty. The other experts' models are not touched.
  */
-export function trainTextModel(own: readonly SparseFeatures[], others: readonly (readonly SparseFeatures[])[], rarity: FeatureRarity): TextModel | undefined {
+export function trainTextModel(
+  own: readonly SparseFeatures[],
+  others: readonly (readonly SparseFeatures[])[],
+  rarity: FeatureRarity,
+): TextModel | undefined {
   const groups = others.filter((group) => group.length > 0)
   if (own.length === 0 || groups.length === 0) return undefined
   const examples: LogisticExample[] = [
     ...own.map((features) => ({ features: weighFeatures(features, rarity), positive: true })),
-    ...groups.flatMap((group) => group.map((features) => ({ features: weighFeatures(features, rarity), positive: false, weight: 1 / group.length }))),
+    ...groups.flatMap((group) =>
+      group.map((features) => ({ features: weighFeatures(features, rarity), positive: false, weight: 1 / group.length })),
+    ),
   ]
   const { weights, bias } = trainLogistic(examples, featureDimensions)
   return { weights: Float32Array.from(weights), bias }

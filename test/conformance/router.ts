@@ -20,8 +20,16 @@ export const evidence = (expert: string, queries: readonly string[], lexicalWeig
   ...(lexicalWeight !== undefined && { lexicalWeight }),
 })
 
-export const medical = evidence('medical', ['fever dose for a child', 'which dose for a cough', 'child with fever', 'cough and fever', 'dose of syrup for a child'], 0.2)
-export const shell = evidence('shell', ['grep a file', 'tar the file', 'find a process', 'grep the process list', 'untar a file with tar'], 0.4)
+export const medical = evidence(
+  'medical',
+  ['fever dose for a child', 'which dose for a cough', 'child with fever', 'cough and fever', 'dose of syrup for a child'],
+  0.2,
+)
+export const shell = evidence(
+  'shell',
+  ['grep a file', 'tar the file', 'find a process', 'grep the process list', 'untar a file with tar'],
+  0.4,
+)
 export const legal = evidence('legal', ['end a lease', 'court and tenant', 'lease clause', 'tenant in court', 'clause on the tenant'], 0.6)
 
 /** What every router promises. */
@@ -76,7 +84,12 @@ export function describeRouter(name: string, make: (evidence: readonly ExpertEvi
 
     it('falls back on a query of which the encoder knows nothing, leaving it to BM25', () => {
       for (const text of ['xyzzy qwfp', '', '   ', '\0', '\ud800']) {
-        expect(router.route(ask(text))).toMatchObject({ decision: 'fallback', experts: [{ name: 'general', weight: 1 }], confidence: 0, lexicalWeight: 1 })
+        expect(router.route(ask(text))).toMatchObject({
+          decision: 'fallback',
+          experts: [{ name: 'general', weight: 1 }],
+          confidence: 0,
+          lexicalWeight: 1,
+        })
       }
     })
 
@@ -91,7 +104,8 @@ export function describeRouter(name: string, make: (evidence: readonly ExpertEvi
       for (const text of ['😀😀', 'a'.repeat(100_000), '?!?', '1 2 3', 'ﬁle ﬁle', '\u0301\u0301']) {
         const { scores, confidence, margin } = router.route(ask(text))
 
-        for (const value of [confidence, margin, ...scores.flatMap(({ score, similarity }) => [score, similarity])]) expect(value).not.toBeNaN()
+        for (const value of [confidence, margin, ...scores.flatMap(({ score, similarity }) => [score, similarity])])
+          expect(value).not.toBeNaN()
       }
     })
 
@@ -106,7 +120,10 @@ export function describeRouter(name: string, make: (evidence: readonly ExpertEvi
 
     it('keeps what it knows of the others when an expert comes or goes', () => {
       const similarities = (of: Router): unknown =>
-        of.route(ask('fever dose')).scores.filter(({ expert }) => expert !== 'legal').map(({ expert, similarity }) => [expert, similarity])
+        of
+          .route(ask('fever dose'))
+          .scores.filter(({ expert }) => expert !== 'legal')
+          .map(({ expert, similarity }) => [expert, similarity])
       const ratio = (of: Router): number => {
         const scores = new Map(of.route(ask('fever dose')).scores.map(({ expert, score }) => [expert, score]))
         return scores.get('medical')! / scores.get('shell')!
@@ -163,7 +180,9 @@ export function describeRouter(name: string, make: (evidence: readonly ExpertEvi
     })
 
     it('refuses pilots that are not finite and BM25 weights outside [0, 1]', () => {
-      expect(() => router.with({ expert: 'odd', pilots: [{ vector: new Float32Array(12).fill(Number.NaN) }] })).toThrow(/not a finite number/)
+      expect(() => router.with({ expert: 'odd', pilots: [{ vector: new Float32Array(12).fill(Number.NaN) }] })).toThrow(
+        /not a finite number/,
+      )
       expect(() => router.with({ ...legal, lexicalWeight: 1.5 })).toThrow(/not a number from 0 to 1/)
     })
   })

@@ -7,7 +7,8 @@ import { readBeir } from '../../src/eval/index.ts'
 import type { Document } from '../../src/document.ts'
 
 const good = {
-  'corpus.jsonl': '{"_id": "d1", "title": "Tides", "text": "The moon pulls."}\r\n\n{"_id": "d2", "title": "", "text": "Second", "metadata": {"year": 2020}}',
+  'corpus.jsonl':
+    '{"_id": "d1", "title": "Tides", "text": "The moon pulls."}\r\n\n{"_id": "d2", "title": "", "text": "Second", "metadata": {"year": 2020}}',
   'queries.jsonl': '\uFEFF{"_id": "q1", "text": "why tides"}\n{"_id": 2, "text": "naïve 🦑"}\n',
   'qrels/test.tsv': 'query-id\tcorpus-id\tscore\r\nq1\td1\t2\r\nq1\td2\t0\r\n2\td2\t1\r\n',
 }
@@ -26,7 +27,10 @@ async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
 }
 
 const failure = async (promise: Promise<unknown>): Promise<InvalidDataError> => {
-  const error = await promise.then(() => undefined, (reason: unknown) => reason)
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
   expect(error).toBeInstanceOf(InvalidDataError)
   return error as InvalidDataError
 }
@@ -39,9 +43,23 @@ describe('readBeir', () => {
       { id: 'd1', title: 'Tides', text: 'The moon pulls.' },
       { id: 'd2', text: 'Second', metadata: { year: 2020 } },
     ])
-    expect([...set.queries]).toEqual([['q1', 'why tides'], ['2', 'naïve 🦑']])
+    expect([...set.queries]).toEqual([
+      ['q1', 'why tides'],
+      ['2', 'naïve 🦑'],
+    ])
     expect(set.splits).toEqual(['test'])
-    expect(await set.qrels('test')).toEqual(new Map([['q1', new Map([['d1', 2], ['d2', 0]])], ['2', new Map([['d2', 1]])]]))
+    expect(await set.qrels('test')).toEqual(
+      new Map([
+        [
+          'q1',
+          new Map([
+            ['d1', 2],
+            ['d2', 0],
+          ]),
+        ],
+        ['2', new Map([['d2', 1]])],
+      ]),
+    )
   })
 
   it('reads the corpus again on every call', async () => {

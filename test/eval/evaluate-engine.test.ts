@@ -8,7 +8,10 @@ import { toyEngine } from '../engine-fixture.ts'
 async function beir(name: string, documents: Record<string, string>, queries: Record<string, [string, ...string[]]>): Promise<BeirSet> {
   const directory = join(await mkdtemp(join(tmpdir(), 'eval-')), name)
   await mkdir(join(directory, 'qrels'), { recursive: true })
-  const lines = (entries: Record<string, string>): string => Object.entries(entries).map(([_id, text]) => JSON.stringify({ _id, text })).join('\n')
+  const lines = (entries: Record<string, string>): string =>
+    Object.entries(entries)
+      .map(([_id, text]) => JSON.stringify({ _id, text }))
+      .join('\n')
   await writeFile(join(directory, 'corpus.jsonl'), lines(documents))
   await writeFile(join(directory, 'queries.jsonl'), lines(Object.fromEntries(Object.entries(queries).map(([id, [text]]) => [id, text]))))
   const judgements = Object.entries(queries).flatMap(([id, [, ...answers]]) => answers.map((answer) => `${id}\t${answer}\t1`))
@@ -17,7 +20,11 @@ async function beir(name: string, documents: Record<string, string>, queries: Re
 }
 
 const care = (): Promise<BeirSet> =>
-  beir('care', { d1: 'dose of ibuprofen for a child', d2: 'cough and cold', d3: 'pain' }, { q1: ['ibuprofen dose', 'd1'], q2: ['cold cough', 'd2'], d3: ['pain', 'd2'] })
+  beir(
+    'care',
+    { d1: 'dose of ibuprofen for a child', d2: 'cough and cold', d3: 'pain' },
+    { q1: ['ibuprofen dose', 'd1'], q2: ['cold cough', 'd2'], d3: ['pain', 'd2'] },
+  )
 const unix = (): Promise<BeirSet> => beir('unix', { d1: 'tar archive', d2: 'kill a process' }, { q1: ['tar', 'd1'], q2: ['kill', 'd2'] })
 
 async function filled(sets: readonly BeirSet[]) {
@@ -82,7 +89,11 @@ describe('evaluateEngine', () => {
     const seen: [number, number][] = []
     const abort = new AbortController()
 
-    await evaluateEngine(engine, sets, { systems: ['bm25', 'general'], blockSize: 2, onProgress: ({ done, total }) => seen.push([done, total]) })
+    await evaluateEngine(engine, sets, {
+      systems: ['bm25', 'general'],
+      blockSize: 2,
+      onProgress: ({ done, total }) => seen.push([done, total]),
+    })
     const stopped = evaluateEngine(engine, sets, { blockSize: 1, signal: abort.signal, onProgress: () => abort.abort(new Error('enough')) })
 
     expect(seen.at(-1)).toEqual([10, 10])
@@ -110,7 +121,13 @@ describe('evaluationTable', () => {
       split: 'test',
       documents: 3,
       queries: { a: 1, b: 1 },
-      systems: { bm25: { mean: { 'ndcg@10': 0.5 } as never, sets: { a: { 'ndcg@10': 0.75 } as never, b: { 'ndcg@10': 0.25 } as never }, milliseconds: 1 } },
+      systems: {
+        bm25: {
+          mean: { 'ndcg@10': 0.5 } as never,
+          sets: { a: { 'ndcg@10': 0.75 } as never, b: { 'ndcg@10': 0.25 } as never },
+          milliseconds: 1,
+        },
+      },
       routes: {},
     })
 

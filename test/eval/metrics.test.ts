@@ -3,7 +3,13 @@ import { averagePrecision, evaluate, mrr, ndcg, rankHits, recall } from '../../s
 import type { Metric, Qrels, Run } from '../../src/eval/index.ts'
 
 // Worked by hand from trec_eval's definitions. log2(2) = 1, log2(3) = 1.5849625, log2(4) = 2, log2(5) = 2.3219281, log2(6) = 2.5849625.
-const grades = new Map([['a', 3], ['b', 2], ['c', 0], ['d', 1], ['e', -1]])
+const grades = new Map([
+  ['a', 3],
+  ['b', 2],
+  ['c', 0],
+  ['d', 1],
+  ['e', -1],
+])
 
 describe('ndcg', () => {
   it('gives 1 to the ideal order', () => {
@@ -22,7 +28,7 @@ describe('ndcg', () => {
   })
 
   it('counts negative grades as not relevant', () => {
-    expect(ndcg(grades, ['e', 'a'], 10)).toBeCloseTo((3 / Math.log2(3)) / 4.7618595, 6)
+    expect(ndcg(grades, ['e', 'a'], 10)).toBeCloseTo(3 / Math.log2(3) / 4.7618595, 6)
   })
 
   it('is 0 when nothing is relevant or nothing was returned', () => {
@@ -50,20 +56,42 @@ describe('recall, mrr and average precision', () => {
 
 describe('rankHits', () => {
   it('sorts by score, and equal scores by id descending, as trec_eval does', () => {
-    expect(rankHits([{ id: 'a', score: 1 }, { id: 'b', score: 2 }, { id: 'c', score: 1 }])).toEqual(['b', 'c', 'a'])
+    expect(
+      rankHits([
+        { id: 'a', score: 1 },
+        { id: 'b', score: 2 },
+        { id: 'c', score: 1 },
+      ]),
+    ).toEqual(['b', 'c', 'a'])
   })
 
   it('lets scores tie that are equal as 32-bit floats', () => {
-    expect(rankHits([{ id: 'a', score: 0.5 + 1e-12 }, { id: 'b', score: 0.5 }])).toEqual(['b', 'a'])
+    expect(
+      rankHits([
+        { id: 'a', score: 0.5 + 1e-12 },
+        { id: 'b', score: 0.5 },
+      ]),
+    ).toEqual(['b', 'a'])
   })
 
   it('compares ids byte by byte', () => {
     // U+FF5E sorts before U+10000 in UTF-8 and after it in UTF-16.
-    expect(rankHits([{ id: '\u{10000}', score: 1 }, { id: '\uff5e', score: 1 }])).toEqual(['\u{10000}', '\uff5e'])
+    expect(
+      rankHits([
+        { id: '\u{10000}', score: 1 },
+        { id: '\uff5e', score: 1 },
+      ]),
+    ).toEqual(['\u{10000}', '\uff5e'])
   })
 
   it('keeps the better of two hits with one id', () => {
-    expect(rankHits([{ id: 'a', score: 1 }, { id: 'b', score: 2 }, { id: 'a', score: 3 }])).toEqual(['a', 'b'])
+    expect(
+      rankHits([
+        { id: 'a', score: 1 },
+        { id: 'b', score: 2 },
+        { id: 'a', score: 3 },
+      ]),
+    ).toEqual(['a', 'b'])
   })
 
   it('refuses a score that is not a number', () => {
@@ -73,13 +101,28 @@ describe('rankHits', () => {
 
 describe('evaluate', () => {
   const qrels: Qrels = new Map([
-    ['q1', new Map([['d1', 1], ['d2', 2], ['d3', 0]])],
+    [
+      'q1',
+      new Map([
+        ['d1', 1],
+        ['d2', 2],
+        ['d3', 0],
+      ]),
+    ],
     ['q2', new Map([['d4', 1]])],
     ['q3', new Map([['d5', 1]])],
   ])
   const run: Run = new Map([
     // d9 is unjudged; d2 and d3 tie, so d3 comes first: ranking d9 d3 d2 d1
-    ['q1', [{ id: 'd1', score: 1 }, { id: 'd2', score: 2 }, { id: 'd3', score: 2 }, { id: 'd9', score: 5 }]],
+    [
+      'q1',
+      [
+        { id: 'd1', score: 1 },
+        { id: 'd2', score: 2 },
+        { id: 'd3', score: 2 },
+        { id: 'd9', score: 5 },
+      ],
+    ],
     ['q2', [{ id: 'd4', score: 0.1 }]],
     ['q7', [{ id: 'd4', score: 0.1 }]],
   ])
@@ -105,7 +148,15 @@ describe('evaluate', () => {
 
   it('drops the hit that is the query itself, unless told to keep it', () => {
     const own: Qrels = new Map([['x', new Map([['y', 1]])]])
-    const found: Run = new Map([['x', [{ id: 'x', score: 2 }, { id: 'y', score: 1 }]]])
+    const found: Run = new Map([
+      [
+        'x',
+        [
+          { id: 'x', score: 2 },
+          { id: 'y', score: 1 },
+        ],
+      ],
+    ])
 
     expect(evaluate(own, found, ['mrr']).mean.mrr).toBe(1)
     expect(evaluate(own, found, ['mrr'], { keepIdentical: true }).mean.mrr).toBe(0.5)

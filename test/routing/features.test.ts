@@ -40,7 +40,8 @@ describe('textFeatures', () => {
   })
 
   it('does not break on what is hardly text', () => {
-    for (const text of ['\ud800', '\0\0', '\u0301', 'x'.repeat(1_000_000), '\u{1F468}\u200d\u{1F469}']) expect(() => textFeatures(text)).not.toThrow()
+    for (const text of ['\ud800', '\0\0', '\u0301', 'x'.repeat(1_000_000), '\u{1F468}\u200d\u{1F469}'])
+      expect(() => textFeatures(text)).not.toThrow()
   })
 
   it('reads only the beginning of a long text', () => {
@@ -101,7 +102,9 @@ describe('trainLogistic', () => {
 
   it('lets weights stand for repetition', () => {
     const heavy = trainLogistic([{ ...example(true, 0), weight: 3 }, example(true, 1), example(false, 2)], 3, { passes: 1000 })
-    const repeated = trainLogistic([example(true, 0), example(true, 0), example(true, 0), example(true, 1), example(false, 2)], 3, { passes: 1000 })
+    const repeated = trainLogistic([example(true, 0), example(true, 0), example(true, 0), example(true, 1), example(false, 2)], 3, {
+      passes: 1000,
+    })
 
     // The cost of one example depends on how many there are; the direction does not.
     expect(Math.sign(heavy.weights[0]! - heavy.weights[1]!)).toBe(Math.sign(repeated.weights[0]! - repeated.weights[1]!))

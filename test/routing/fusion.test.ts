@@ -68,8 +68,26 @@ describe('fusion', () => {
   it('weighs two experts as the route does and names the one that vouches for a hit', () => {
     const candidates = [candidate('a', [0.3, 0.1]), candidate('b', [0.1, 0.9])]
 
-    const first = fuse({ candidates, lexicalBound: 0 }, route([['low', 0.95], ['high', 0.05]], 0))
-    const second = fuse({ candidates, lexicalBound: 0 }, route([['low', 0.5], ['high', 0.5]], 0))
+    const first = fuse(
+      { candidates, lexicalBound: 0 },
+      route(
+        [
+          ['low', 0.95],
+          ['high', 0.05],
+        ],
+        0,
+      ),
+    )
+    const second = fuse(
+      { candidates, lexicalBound: 0 },
+      route(
+        [
+          ['low', 0.5],
+          ['high', 0.5],
+        ],
+        0,
+      ),
+    )
 
     expect(order(first)).toBe('ab')
     expect(order(second)).toBe('ba')
@@ -78,14 +96,47 @@ describe('fusion', () => {
   })
 
   it('breaks ties by id', () => {
-    expect(order(fuse({ candidates: [candidate('b', [0.5]), candidate('c', [0.5]), candidate('a', [0.5])], lexicalBound: 0 }, route([['low', 1]], 0)))).toBe('abc')
+    expect(
+      order(
+        fuse(
+          { candidates: [candidate('b', [0.5]), candidate('c', [0.5]), candidate('a', [0.5])], lexicalBound: 0 },
+          route([['low', 1]], 0),
+        ),
+      ),
+    ).toBe('abc')
   })
 
   it('leaves the weight of an expert without a vector to BM25', () => {
     const candidates = [candidate('a', [0.9], 0), candidate('b', [0.1], 20)]
 
-    expect(order(fuse({ candidates, lexicalBound: 20 }, route([['low', 0.9], ['words', 0.1]], 0)))).toBe('ab')
-    expect(order(fuse({ candidates, lexicalBound: 20 }, route([['low', 0.1], ['words', 0.9]], 0)))).toBe('ba')
+    expect(
+      order(
+        fuse(
+          { candidates, lexicalBound: 20 },
+          route(
+            [
+              ['low', 0.9],
+              ['words', 0.1],
+            ],
+            0,
+          ),
+        ),
+      ),
+    ).toBe('ab')
+    expect(
+      order(
+        fuse(
+          { candidates, lexicalBound: 20 },
+          route(
+            [
+              ['low', 0.1],
+              ['words', 0.9],
+            ],
+            0,
+          ),
+        ),
+      ),
+    ).toBe('ba')
   })
 
   it('works with BM25 alone, and with nothing at all', () => {

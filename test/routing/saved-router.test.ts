@@ -36,7 +36,14 @@ describe('saveRouter', () => {
   })
 
   it('refuses a router that is not one of ours', () => {
-    const own: Router = { experts: [], route: () => { throw new Error() }, with: () => own, without: () => own }
+    const own: Router = {
+      experts: [],
+      route: () => {
+        throw new Error()
+      },
+      with: () => own,
+      without: () => own,
+    }
 
     expect(() => saveRouter(own)).toThrow(/textRouter or pilotRouter/)
   })

@@ -49,7 +49,10 @@ describe('textRouter', () => {
   })
 
   it('clusters many pilots, so that routing stays cheap', () => {
-    const many = evidence('many', Array.from({ length: 500 }, (_, i) => ['fever', 'dose', 'child', 'cough'].filter((_, bit) => (i >> bit) & 1).join(' ') || 'fever'))
+    const many = evidence(
+      'many',
+      Array.from({ length: 500 }, (_, i) => ['fever', 'dose', 'child', 'cough'].filter((_, bit) => (i >> bit) & 1).join(' ') || 'fever'),
+    )
 
     expect(textRouter([many]).state.experts[0]!.pilots.weights.length).toBeLessThanOrEqual(64)
   })

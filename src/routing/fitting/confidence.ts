@@ -11,20 +11,23 @@ export interface LabelledSignals {
 }
 
 const wordWeights = [0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.6]
-const similarityWeights = [0, 2, 4, 6, 8, 10, 12, 16]
+const similarityWeights = [0, 2, 4, 6, 8, 12]
+const biases = [-6, -5, -4, -3, -2, -1, 0]
 
-/** The weights of words and similarity under which experts' shares are the most probable given who should be asked (least cross entropy). */
+/** The weights under which experts' shares are the most probable given who should be asked (least cross entropy). */
 export function fitEvidenceWeights(examples: readonly LabelledSignals[]): EvidenceWeights {
-  let best: EvidenceWeights = { words: 1, similarity: 8 }
+  let best: EvidenceWeights | undefined
   let least = Infinity
   for (const words of wordWeights) {
     for (const similarity of similarityWeights) {
-      const weights = { words, similarity }
-      const loss = examples.reduce((sum, { signals, experts: [expert], weight }) => sum + (expert === undefined ? 0 : weight * surprise(signals, expert, weights)), 0)
-      if (loss < least) [least, best] = [loss, weights]
+      for (const bias of biases) {
+        const weights = { words, similarity, bias }
+        const loss = examples.reduce((sum, example) => sum + example.weight * surprise(example, weights), 0)
+        if (loss < least) [least, best] = [loss, weights]
+      }
     }
   }
-  return best
+  return best!
 }
 
 /** The logistic that tells queries whose best expert is the right one from all others. Both kinds weigh the same in sum: half of all queries are taken for strangers. */
@@ -33,14 +36,23 @@ export function fitConfidence(examples: readonly LabelledSignals[], weights: Evi
   const labelled = examples.map(({ signals, experts: right, weight }): LogisticExample => {
     const { ranked, margin } = rank(weighSignals(signals, weights))
     const { logit, similarity } = ranked[0]!
-    return { features: { indices, values: Float32Array.of(logit, similarity, margin) }, positive: right.includes(ranked[0]!.expert), weight }
+    return {
+      features: { indices, values: Float32Array.of(logit, similarity, margin) },
+      positive: right.includes(ranked[0]!.expert),
+      weight,
+    }
   })
-  if (!labelled.some(({ positive }) => positive) || labelled.every(({ positive }) => positive)) return { bias: 0, evidence: 0.35, similarity: 3, margin: 1 }
+  if (!labelled.some(({ positive }) => positive) || labelled.every(({ positive }) => positive))
+    return { bias: 0, evidence: 0.35, similarity: 3, margin: 1 }
   const { weights: fitted, bias } = trainLogistic(labelled, 3, { cost: 1, passes: 300 })
   return { bias, evidence: fitted[0]!, similarity: fitted[1]!, margin: fitted[2]! }
 }
 
-function surprise(signals: readonly Signals[], expert: string, weights: EvidenceWeights): number {
-  const share = rank(weighSignals(signals, weights)).scores.find((score) => score.expert === expert)?.score ?? 1
-  return -Math.log(Math.max(1e-9, share))
+/** Cross entropy of the shares, given that the right experts share the query evenly. */
+function surprise({ signals, experts }: LabelledSignals, weights: EvidenceWeights): number {
+  const { scores } = rank(weighSignals(signals, weights))
+  return experts.reduce(
+    (sum, name) => sum - Math.log(Math.max(1e-9, scores.find(({ expert }) => expert === name)?.score ?? 1)) / experts.length,
+    0,
+  )
 }

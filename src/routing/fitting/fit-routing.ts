@@ -21,7 +21,12 @@ export interface FitRoutingInput {
   /** BM25's share on fallback. Not fitted: held-out queries are of domains the base was trained on, and strangers' are not. */
   readonly fallbackLexicalWeight: number
   /** Made-up questions that name two domains, from queries at even (0) or odd (1) places of two groups. */
-  readonly pairs: readonly { readonly text: string; readonly vector: Vector; readonly experts: readonly [string, string]; readonly parity: 0 | 1 }[]
+  readonly pairs: readonly {
+    readonly text: string
+    readonly vector: Vector
+    readonly experts: readonly [string, string]
+    readonly parity: 0 | 1
+  }[]
   readonly signal?: AbortSignal
 }
 
@@ -33,29 +38,50 @@ export interface FittedRouting {
 }
 
 /** Learns a router from held-out queries and fits every threshold and weight to what they would have scored. */
-export async function fitRouting({ groups, experts, general, fallbackLexicalWeight, pairs, signal }: FitRoutingInput): Promise<FittedRouting> {
+export async function fitRouting({
+  groups,
+  experts,
+  general,
+  fallbackLexicalWeight,
+  pairs,
+  signal,
+}: FitRoutingInput): Promise<FittedRouting> {
   const halves = await learnHalves(groups, signal)
   const strange = await foreignSignals(groups, signal)
   const learned = await learnRouter(groups, signal)
 
-  const own = groups.map(({ queries }) => queries.map((query, i): Heard => ({ query, signals: signalsFor(query.text, query.vector, halves[i % 2]!) })))
+  const own = groups.map(({ queries }) =>
+    queries.map((query, i): Heard => ({ query, signals: signalsFor(query.text, query.vector, halves[i % 2]!) })),
+  )
   const foreign = groups.map(({ queries }, g) => queries.map((query, i): Heard => ({ query, signals: strange[g]![i] ?? [] })))
-  const named = pairs.map(({ text, vector, experts: both, parity }): Pair => ({ signals: signalsFor(text, vector, halves[parity]), experts: both }))
+  const named = pairs.map(({ text, vector, experts: both, parity }): Pair => ({
+    text,
+    vector,
+    signals: signalsFor(text, vector, halves[parity]),
+    experts: both,
+  }))
 
-  const ownLabels = own.flatMap((group, g) => group.map(({ signals }): LabelledSignals => ({ signals, experts: [groups[g]!.expert], weight: 1 / group.length })))
-  const foreignLabels = foreign.flatMap((group) => group.filter(({ signals }) => signals.length > 0).map(({ signals }): LabelledSignals => ({ signals, experts: [], weight: 1 / group.length })))
+  const ownLabels = own.flatMap((group, g) =>
+    group.map(({ signals }): LabelledSignals => ({ signals, experts: [groups[g]!.expert], weight: 1 / group.length })),
+  )
+  const foreignLabels = foreign.flatMap((group) =>
+    group
+      .filter(({ signals }) => signals.length > 0)
+      .map(({ signals }): LabelledSignals => ({ signals, experts: [], weight: 1 / group.length })),
+  )
   const pairLabels = named.map(({ signals, experts: both }): LabelledSignals => ({ signals, experts: both, weight: 1 / named.length }))
-  const weights = fitEvidenceWeights(ownLabels)
+  const weights = fitEvidenceWeights([...ownLabels, ...pairLabels])
   const confidence = fitConfidence([...ownLabels, ...foreignLabels, ...pairLabels], weights)
 
   const { calibration, lexicalWeights } = fitScales(groups, experts)
   const fallback = { expert: general, lexicalWeight: fallbackLexicalWeight }
-  const decision = fitDecision({ own, foreign, pairs: named, weights, confidence, lexicalWeights, fallback, outcome: outcomes(experts, calibration) })
+  const outcome = outcomes(experts, calibration)
+  const decision = fitDecision({ own, pairs: named, weights, confidence, lexicalWeights, fallback, outcome })
   const router = routerOf({
     ...learned,
     weights,
     decision,
     experts: learned.experts.map((expert) => ({ ...expert, lexicalWeight: lexicalWeights.get(expert.name) })),
   })
-  return { router, calibration, figures: measureRouting({ groups, own, foreign, named, weights, decision }) }
+  return { router, calibration, figures: measureRouting({ groups, own, foreign, named, weights, decision, lexicalWeights, outcome }) }
 }

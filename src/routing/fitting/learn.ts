@@ -2,7 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { textFeatures } from '../features.ts'
 import { clusterPilots, packPilots } from '../pilots.ts'
 import { countFeatures, trainTextModel } from '../text-evidence.ts'
-import { defaultDecision, defaultWeights, mostPilots, signalsFor, type Signals, type TextExpert, type TextRouterState } from '../text-router.ts'
+import {
+  defaultDecision,
+  defaultWeights,
+  mostPilots,
+  signalsFor,
+  type Signals,
+  type TextExpert,
+  type TextRouterState,
+} from '../text-router.ts'
 import type { HeldOutQuery, QueryGroup } from './queries.ts'
 
 /** Lessons a set gives at most: from 300 to 1500 routing accuracy rises by 2.5 points, and large sets must not drown small ones. */
@@ -30,7 +38,11 @@ export async function learnRouter(groups: readonly QueryGroup[], signal?: AbortS
       lexicalWeight: undefined,
       pilots: clusterPilots(packPilots(name, queries), mostPilots),
       examples: texts.filter(({ indices }) => indices.length > 0).slice(0, mostExamples),
-      model: trainTextModel(all, learned.filter((other) => other.name !== name).map((other) => other.all), rarity),
+      model: trainTextModel(
+        all,
+        learned.filter((other) => other.name !== name).map((other) => other.all),
+        rarity,
+      ),
     })
   }
   return { experts, rarity, weights: defaultWeights, decision: defaultDecision }
@@ -42,7 +54,10 @@ export async function learnRouter(groups: readonly QueryGroup[], signal?: AbortS
  */
 export async function learnHalves(groups: readonly QueryGroup[], signal?: AbortSignal): Promise<[TextRouterState, TextRouterState]> {
   const half = (parity: number): Promise<TextRouterState> =>
-    learnRouter(groups.map((group) => ({ ...group, queries: group.queries.filter((_, i) => i % 2 !== parity) })), signal)
+    learnRouter(
+      groups.map((group) => ({ ...group, queries: group.queries.filter((_, i) => i % 2 !== parity) })),
+      signal,
+    )
   return [await half(0), await half(1)]
 }
 
@@ -51,7 +66,14 @@ export async function foreignSignals(groups: readonly QueryGroup[], signal?: Abo
   const experts = [...new Set(groups.map(({ expert }) => expert))]
   if (experts.length < 2) return groups.map(() => [])
   const strangers = new Map<string, TextRouterState>()
-  for (const name of experts) strangers.set(name, await learnRouter(groups.filter(({ expert }) => expert !== name), signal))
+  for (const name of experts)
+    strangers.set(
+      name,
+      await learnRouter(
+        groups.filter(({ expert }) => expert !== name),
+        signal,
+      ),
+    )
   return groups.map(({ expert, queries }) => queries.map(({ text, vector }) => signalsFor(text, vector, strangers.get(expert)!)))
 }
 

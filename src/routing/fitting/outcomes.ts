@@ -23,7 +23,14 @@ export function askOne(expert: string, lexicalWeight: number): Asking {
 
 function scoreOf({ result, score }: Found, asking: Asking, experts: readonly string[], fuse: Fusion): number {
   const places = asking.experts.map(({ name }) => experts.indexOf(name))
-  const candidates = result.candidates.map((candidate) => ({ ...candidate, similarities: places.map((place) => candidate.similarities[place]!) }))
+  const candidates = result.candidates.map((candidate) => ({
+    ...candidate,
+    similarities: places.map((place) => candidate.similarities[place]!),
+  }))
   const route: Route = { decision: 'expert', scores: [], confidence: 1, margin: 1, ...asking }
-  return score(fuse({ ...result, candidates }, route).slice(0, 10).map(({ id }) => id))
+  return score(
+    fuse({ ...result, candidates }, route)
+      .slice(0, 10)
+      .map(({ id }) => id),
+  )
 }

@@ -10,16 +10,17 @@ export interface FittedScales {
 
 /** Gentle slopes fuse best: scores stay close to linear in the cosine. */
 const slope = 3
-const halves = [3, 5, 7, 10, 15]
+/** From 7 to 30 held-out queries score within 0.1 points; one value keeps shares comparable between packs. */
+const half = 15
 const shares = Array.from({ length: 21 }, (_, i) => i / 20)
+/** Shares within 0.1 points of the best are as good as the best: of those the one nearest the common share is taken. */
+const indifference = 0.001
 
 /**
- * Finds where each expert's cosines lie, then the lexical scale and the BM25 shares under which held-out queries, asked of
- * their own expert, score best.
+ * Finds where each expert's cosines lie, then the BM25 shares under which held-out queries, asked of their own expert, score best.
  * @param experts In the order of the candidates' similarities.
  */
 export function fitScales(groups: readonly QueryGroup[], experts: readonly string[]): FittedScales {
-  const domains = [...new Set(groups.map(({ expert }) => expert))]
   const all = groups.flatMap(({ queries }) => queries)
   const scale = (expert: string): SimilarityScale => {
     const own = groups.filter((group) => group.expert === expert).flatMap(({ queries }) => queries)
@@ -27,25 +28,34 @@ export function fitScales(groups: readonly QueryGroup[], experts: readonly strin
   }
   const scales = Object.fromEntries(experts.map((expert) => [expert, scale(expert)]))
   const average = Object.values(scales).reduce((sum, { centre }) => sum + centre, 0) / experts.length
-  const similarity = { default: { centre: rounded(average), slope }, experts: scales }
+  const calibration: Calibration = { similarity: { default: { centre: rounded(average), slope }, experts: scales }, lexical: { half } }
 
-  const attempts = halves.map((half) => {
-    const calibration: Calibration = { similarity, lexical: { half } }
-    const fits = domains.map((expert) => ({ expert, ...fitShare(groups.filter((group) => group.expert === expert), expert, experts, calibration) }))
-    return { calibration, fits, score: fits.reduce((sum, { score }) => sum + score, 0) }
-  })
-  const best = attempts.reduce((most, attempt) => (attempt.score > most.score ? attempt : most))
-  return { calibration: best.calibration, lexicalWeights: new Map(best.fits.map(({ expert, share }) => [expert, share])) }
+  const domains = [...new Set(groups.map(({ expert }) => expert))]
+  const curves = domains.map((expert) =>
+    shareCurve(
+      groups.filter((group) => group.expert === expert),
+      expert,
+      experts,
+      calibration,
+    ),
+  )
+  const common = highest(shares.map((_, i) => curves.reduce((sum, curve) => sum + curve[i]!, 0)))
+  return { calibration, lexicalWeights: new Map(domains.map((expert, d) => [expert, shares[nearestToBest(curves[d]!, common)]!])) }
 }
 
-/** BM25's best share when queries are asked of one expert, and the mean nDCG@10 it gives, each group weighing the same. */
-export function fitShare(groups: readonly QueryGroup[], expert: string, experts: readonly string[], calibration: Calibration): { share: number; score: number } {
+/** Mean nDCG@10 when queries are asked of one expert, at every share of BM25; each group weighs the same. */
+function shareCurve(groups: readonly QueryGroup[], expert: string, experts: readonly string[], calibration: Calibration): number[] {
   const outcome = outcomes(experts, calibration)
-  const curve = shares.map((share) => meanOverGroups(groups.map(searched), (query) => outcome(query, askOne(expert, share))))
-  // Neighbours have a say: a lone peak on a few hundred queries is luck.
-  const smooth = curve.map((score, i) => 2 * score + (curve[i - 1] ?? score) + (curve[i + 1] ?? score))
-  const at = smooth.indexOf(Math.max(...smooth))
-  return { share: shares[at]!, score: curve[at]! }
+  return shares.map((share) => meanOverGroups(groups.map(searched), (query) => outcome(query, askOne(expert, share))))
+}
+
+function nearestToBest(curve: readonly number[], common: number): number {
+  const good = [...curve.keys()].filter((i) => curve[i]! >= Math.max(...curve) - indifference)
+  return good.reduce((nearest, i) => (Math.abs(i - common) < Math.abs(nearest - common) ? i : nearest))
+}
+
+function highest(values: readonly number[]): number {
+  return values.indexOf(Math.max(...values))
 }
 
 function searched({ queries }: QueryGroup): HeldOutQuery[] {
@@ -67,7 +77,10 @@ function centreOf(queries: readonly HeldOutQuery[], expert: number): number {
 function divided({ result, score }: Found, expert: number): { rights: number[]; wrongs: number[] } {
   const cosines = result.candidates.map(({ id, similarities }) => ({ cosine: similarities[expert]!, right: score([id]) > 0 }))
   cosines.sort((a, b) => b.cosine - a.cosine)
-  return { rights: cosines.filter(({ right }) => right).map(({ cosine }) => cosine), wrongs: cosines.filter(({ right }) => !right).map(({ cosine }) => cosine) }
+  return {
+    rights: cosines.filter(({ right }) => right).map(({ cosine }) => cosine),
+    wrongs: cosines.filter(({ right }) => !right).map(({ cosine }) => cosine),
+  }
 }
 
 function median(values: number[]): number {

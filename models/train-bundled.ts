@@ -11,7 +11,16 @@ import { loadStaticModel, type StaticModel } from '../src/encoder/static-model.t
 import { PilotfishError } from '../src/errors.ts'
 import { writeSafetensors } from '../src/safetensors.ts'
 import type { LexicalOptions } from '../src/store/store.ts'
-import { baseFiles, defaultStages, dequantizeRows, quantizeRows, tableFile, trainBase, trainExpert, type LearnedTable } from '../src/train/index.ts'
+import {
+  baseFiles,
+  defaultStages,
+  dequantizeRows,
+  quantizeRows,
+  tableFile,
+  trainBase,
+  trainExpert,
+  type LearnedTable,
+} from '../src/train/index.ts'
 import { baseCheckpoints } from './training/checkpoint.ts'
 import { experts, lateSets, setNames } from './training/experts.ts'
 import { bundledPilots } from './training/pilots.ts'
@@ -33,7 +42,8 @@ const { values: given } = parseArgs({
   },
 })
 const stages = ['base', 'experts', 'pilots']
-if (!stages.includes(given.stage)) throw new Error(`--stage is one of ${stages.join(', ')}: the stage to begin with; what comes before is read from --out.`)
+if (!stages.includes(given.stage))
+  throw new Error(`--stage is one of ${stages.join(', ')}: the stage to begin with; what comes before is read from --out.`)
 const seed = Number(given.seed)
 const baseStages = defaultStages.map((stage, i) => ({ ...stage, steps: Number(given.steps.split(',')[i] ?? stage.steps) }))
 const bits = given.bits === '4' ? 4 : 8
@@ -49,7 +59,10 @@ interface Manifest {
 
 const sets = setNames.map((name) => readTrainingSet(given.data, name, seed))
 mkdirSync(checkpoints, { recursive: true })
-writeFileSync(join(checkpoints, 'held-out.json'), JSON.stringify(Object.fromEntries(sets.map(({ name, heldOut }) => [name, heldOut.map(({ id }) => id)]))))
+writeFileSync(
+  join(checkpoints, 'held-out.json'),
+  JSON.stringify(Object.fromEntries(sets.map(({ name, heldOut }) => [name, heldOut.map(({ id }) => id)]))),
+)
 if (given.stage === 'base') await makeBase()
 const model = await loadStaticModel(join(given.out, 'base'))
 if (given.stage !== 'pilots') await makeExperts(model)
@@ -59,11 +72,19 @@ say(`done: ${given.out}`)
 
 async function makeBase(): Promise<void> {
   const tasks = sets.map((set) => baseTask(set, !late.has(set.name)))
-  const fingerprint = createHash('sha256').update(JSON.stringify([baseStages, seed, [...late], tasks.map(({ pairs, documents }) => [pairs.length, documents.length])])).digest('hex')
+  const fingerprint = createHash('sha256')
+    .update(JSON.stringify([baseStages, seed, [...late], tasks.map(({ pairs, documents }) => [pairs.length, documents.length])]))
+    .digest('hex')
   const kept = baseCheckpoints(checkpoints, fingerprint)
   const resume = kept.load()
   if (resume) say(`base: going on from step ${resume.step}`)
-  const base = await trainBase(tasks, { seed, stages: baseStages, onCheckpoint: kept.save, ...(resume && { resume }), onProgress: reporter('base') })
+  const base = await trainBase(tasks, {
+    seed,
+    stages: baseStages,
+    onCheckpoint: kept.save,
+    ...(resume && { resume }),
+    onProgress: reporter('base'),
+  })
   for (const [name, bytes] of baseFiles(base)) write(`base/${name}`, bytes)
   const stored = await loadStaticModel(join(given.out, 'base'))
   for (const set of sets) {
@@ -82,7 +103,13 @@ async function makeExperts(base: StaticModel): Promise<void> {
     try {
       const own = sets.filter((set) => (names as readonly string[]).includes(set.name))
       const expert = await trainExpert({
-        name, base, seed, rates, steps, temperature, method: 'table',
+        name,
+        base,
+        seed,
+        rates,
+        steps,
+        temperature,
+        method: 'table',
         pairs: own.map(expertSet),
         foreign: sets.filter((set) => !own.includes(set)).flatMap(({ documents }) => documents.slice(0, 2000).map(textOf)),
         onProgress: reporter(name),
@@ -91,8 +118,13 @@ async function makeExperts(base: StaticModel): Promise<void> {
       const scores = measure(expert.changes, own, base)
       const heldOut = { general: expert.heldOut.general, expert: mean(scores.map((score) => score.expert.heldOut)) }
       manifest.experts.push({ name, kind: 'table', path, description, heldOut: rounded(heldOut) })
-      const perSet = scores.map(({ set, general, expert: after }) => `${set} ${percent(general.heldOut)} → ${percent(after.heldOut)}${after.dev > 0 ? `, dev ${percent(general.dev)} → ${percent(after.dev)}` : ''}`)
-      say(`${name}: ${perSet.join('; ')}; mean ${percent(heldOut.expert)} stored, ${percent(expert.heldOut.expert)} before quantising; ${expert.changes.rows.length} rows, step ${expert.steps}`)
+      const perSet = scores.map(
+        ({ set, general, expert: after }) =>
+          `${set} ${percent(general.heldOut)} → ${percent(after.heldOut)}${after.dev > 0 ? `, dev ${percent(general.dev)} → ${percent(after.dev)}` : ''}`,
+      )
+      say(
+        `${name}: ${perSet.join('; ')}; mean ${percent(heldOut.expert)} stored, ${percent(expert.heldOut.expert)} before quantising; ${expert.changes.rows.length} rows, step ${expert.steps}`,
+      )
     } catch (error) {
       if (!PilotfishError.is(error) || error.code !== 'TRAINING_REFUSED') throw error
       rmSync(join(given.out, dirname(path)), { recursive: true, force: true })
@@ -105,7 +137,11 @@ async function makeExperts(base: StaticModel): Promise<void> {
 }
 
 /** Scores the expert as it is stored, on each of its sets. */
-function measure({ rows, deltas }: LearnedTable, own: readonly TrainingSet[], base: StaticModel): { set: string; general: Score; expert: Score }[] {
+function measure(
+  { rows, deltas }: LearnedTable,
+  own: readonly TrainingSet[],
+  base: StaticModel,
+): { set: string; general: Score; expert: Score }[] {
   const { dimensions } = base
   const stored = dequantizeRows(quantizeRows(deltas, dimensions, bits), dimensions)
   const table = base.table.slice()
@@ -119,8 +155,18 @@ function measure({ rows, deltas }: LearnedTable, own: readonly TrainingSet[], ba
 async function makePilots(base: StaticModel): Promise<void> {
   const manifest = readManifest()
   if (manifest.experts.length === 0) return say('no experts, so no router')
-  const owned = sets.map((set) => ({ ...set, expert: experts.find(({ sets: names }) => (names as readonly string[]).includes(set.name))!.name }))
-  const { router, calibration, figures } = await bundledPilots(given.out, base, manifest.experts, owned, manifest.lexical, reporter('pilots'))
+  const owned = sets.map((set) => ({
+    ...set,
+    expert: experts.find(({ sets: names }) => (names as readonly string[]).includes(set.name))!.name,
+  }))
+  const { router, calibration, figures } = await bundledPilots(
+    given.out,
+    base,
+    manifest.experts,
+    owned,
+    manifest.lexical,
+    reporter('pilots'),
+  )
   write('pilots.safetensors', writeSafetensors(router.tensors))
   writeManifest({ ...manifest, router: router.manifest, calibration })
   say(`pilots: ${JSON.stringify(figures)}`)
@@ -132,7 +178,10 @@ function sealManifest(): void {
     for (const entry of readdirSync(join(given.out, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = folder ? `${folder}/${entry.name}` : entry.name
       if (entry.isDirectory()) visit(path)
-      else if (path !== 'pack.json') files[path] = createHash('sha256').update(readFileSync(join(given.out, path))).digest('hex')
+      else if (path !== 'pack.json')
+        files[path] = createHash('sha256')
+          .update(readFileSync(join(given.out, path)))
+          .digest('hex')
     }
   }
   visit('')
@@ -150,10 +199,13 @@ function textOf({ title, text }: { readonly title: string; readonly text: string
 function readManifest(): Manifest {
   const path = join(given.out, 'pack.json')
   const fresh: Manifest = {
-    format: 1, name: 'bundled', version: '0.1.0', languages: ['en'],
+    format: 1,
+    name: 'bundled',
+    version: '0.1.0',
+    languages: ['en'],
     base: { path: 'base', kind: 'static' },
     experts: [],
-    lexical: { k1: 0.9, b: 0.4, titleWeight: 1 },
+    lexical: { k1: 1.2, b: 0.75, titleWeight: 1 },
   }
   return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Manifest) : fresh
 }
@@ -169,10 +221,26 @@ function write(path: string, content: string | Uint8Array): void {
 
 function reporter(what: string) {
   let last = 0
-  return ({ stage, done, total, eta, loss, score }: { stage: string; done: number; total: number; eta: number | undefined; loss?: number; score?: number }): void => {
+  return ({
+    stage,
+    done,
+    total,
+    eta,
+    loss,
+    score,
+  }: {
+    stage: string
+    done: number
+    total: number
+    eta: number | undefined
+    loss?: number
+    score?: number
+  }): void => {
     if (performance.now() - last < 10_000 && done < total) return
     last = performance.now()
-    say(`${what}: ${stage} ${done}/${total}${loss === undefined ? '' : `, loss ${loss.toFixed(3)}`}${score === undefined ? '' : `, held-out ${percent(score)}`}, ${eta?.toFixed(0) ?? '?'} s left`)
+    say(
+      `${what}: ${stage} ${done}/${total}${loss === undefined ? '' : `, loss ${loss.toFixed(3)}`}${score === undefined ? '' : `, held-out ${percent(score)}`}, ${eta?.toFixed(0) ?? '?'} s left`,
+    )
   }
 }
 

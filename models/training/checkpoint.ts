@@ -22,10 +22,18 @@ export function baseCheckpoints(directory: string, fingerprint: string) {
       }
     },
     save({ tokenizer, dimensions, step, table, adam }: BaseCheckpoint): void {
-      const tensor = (values: Float32Array): Tensor => ({ dtype: 'F32', shape: [values.length / dimensions, dimensions], data: bytesOf(values) })
+      const tensor = (values: Float32Array): Tensor => ({
+        dtype: 'F32',
+        shape: [values.length / dimensions, dimensions],
+        data: bytesOf(values),
+      })
       mkdirSync(directory, { recursive: true })
       writeFileSync(join(directory, 'tokenizer.json'), JSON.stringify(tokenizer))
-      const tensors = new Map([['table', tensor(table)], ['mean', tensor(adam.mean)], ['square', tensor(adam.square)]])
+      const tensors = new Map([
+        ['table', tensor(table)],
+        ['mean', tensor(adam.mean)],
+        ['square', tensor(adam.square)],
+      ])
       writeFileSync(`${path}.part`, writeSafetensors(tensors, { fingerprint, step: String(step) }))
       renameSync(`${path}.part`, path)
     },

@@ -45,11 +45,13 @@ export async function bundledPilots(
       for (let from = 0; from < documents.length; from += 1024) {
         const part = documents.slice(from, from + 1024)
         const vectors = await base.encode(part.map(({ title, text }) => (title ? `${title} ${text}` : text)))
-        await store.upsert(part.map(({ id, title, text }, i) => ({
-          document: { id: `${set}/${id}`, text, ...(title && { title }), metadata: { set } },
-          hash: `${set}/${id}`,
-          vectors: { [base.id]: vectors[i]! },
-        })))
+        await store.upsert(
+          part.map(({ id, title, text }, i) => ({
+            document: { id: `${set}/${id}`, text, ...(title && { title }), metadata: { set } },
+            hash: `${set}/${id}`,
+            vectors: { [base.id]: vectors[i]! },
+          })),
+        )
       }
     }
     const built = await buildPilots({
@@ -69,7 +71,10 @@ function pilotSet({ name, expert, documents, heldOut, train }: OwnedSet): PilotS
   return {
     name,
     expert,
-    queries: heldOut.map(({ text, positives }) => ({ text, grades: new Map(positives.map((place) => [`${name}/${documents[place]!.id}`, 1])) })),
+    queries: heldOut.map(({ text, positives }) => ({
+      text,
+      grades: new Map(positives.map((place) => [`${name}/${documents[place]!.id}`, 1])),
+    })),
     lessons: train.filter(({ variant }) => variant === undefined).map(({ text }) => text),
     filter: { set: name },
   }

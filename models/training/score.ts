@@ -23,7 +23,11 @@ export function scoreGeneral(base: StaticBase, { documents, heldOut, dev }: Trai
       embed(queryTable, text, vector, 0)
       return vector
     })
-    return meanNdcg10(embedded, vectors, queries.map(({ positives }) => positives))
+    return meanNdcg10(
+      embedded,
+      vectors,
+      queries.map(({ positives }) => positives),
+    )
   }
   return { heldOut: score(heldOut), dev: score(dev) }
 }

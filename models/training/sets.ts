@@ -43,8 +43,17 @@ export function readTrainingSet(directory: string, name: string, seed: number): 
   }
 
   const all = judged('train', 'queries.jsonl')
-  const kept = new Set(heldOutQueries(all.map(({ id }) => id), 300, seed))
-  const generated = judged('gen', 'gen-queries.jsonl').map((query) => ({ ...query, variant: withoutDocstring(documents[query.positives[0]!]!.text) }))
+  const kept = new Set(
+    heldOutQueries(
+      all.map(({ id }) => id),
+      300,
+      seed,
+    ),
+  )
+  const generated = judged('gen', 'gen-queries.jsonl').map((query) => ({
+    ...query,
+    variant: withoutDocstring(documents[query.positives[0]!]!.text),
+  }))
   return {
     name,
     documents,
@@ -56,7 +65,9 @@ export function readTrainingSet(directory: string, name: string, seed: number): 
 
 /** What the base learns from a set: all of it, or the documents alone. */
 export function baseTask({ name, documents, train }: TrainingSet, supervised: boolean): BaseTask {
-  const pairs = supervised ? train.map(({ text: query, positives, variant }): BasePair => ({ query, positives, ...(variant !== undefined && { variant }) })) : []
+  const pairs = supervised
+    ? train.map(({ text: query, positives, variant }): BasePair => ({ query, positives, ...(variant !== undefined && { variant }) }))
+    : []
   return { name, documents, pairs }
 }
 
@@ -65,5 +76,8 @@ function withoutDocstring(code: string): string {
 }
 
 function readLines<T>(file: string): T[] {
-  return readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as T)
+  return readFileSync(file, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as T)
 }

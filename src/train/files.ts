@@ -20,15 +20,31 @@ export function baseFiles({ tokenizer, table, dimensions }: TrainedBase): Map<st
   return new Map([
     ['model.safetensors', writeSafetensors(tensors)],
     ['tokenizer.json', json(tokenizer)],
-    ['tokenizer_config.json', json({ tokenizer_class: 'PreTrainedTokenizerFast', unk_token: '[UNK]', pad_token: '[PAD]', model_max_length: maxTokens })],
-    ['config.json', json({
-      model_type: 'model2vec', architectures: ['StaticModel'], hidden_dim: dimensions, vocab_size: scales.length,
-      seq_length: maxTokens, normalize: true, embedding_dtype: 'int8', apply_pca: dimensions, apply_zipf: false,
-    })],
-    ['modules.json', json([
-      { idx: 0, name: '0', path: '.', type: 'sentence_transformers.models.StaticEmbedding' },
-      { idx: 1, name: '1', path: '1_Normalize', type: 'sentence_transformers.models.Normalize' },
-    ])],
+    [
+      'tokenizer_config.json',
+      json({ tokenizer_class: 'PreTrainedTokenizerFast', unk_token: '[UNK]', pad_token: '[PAD]', model_max_length: maxTokens }),
+    ],
+    [
+      'config.json',
+      json({
+        model_type: 'model2vec',
+        architectures: ['StaticModel'],
+        hidden_dim: dimensions,
+        vocab_size: scales.length,
+        seq_length: maxTokens,
+        normalize: true,
+        embedding_dtype: 'int8',
+        apply_pca: dimensions,
+        apply_zipf: false,
+      }),
+    ],
+    [
+      'modules.json',
+      json([
+        { idx: 0, name: '0', path: '.', type: 'sentence_transformers.models.StaticEmbedding' },
+        { idx: 1, name: '1', path: '1_Normalize', type: 'sentence_transformers.models.Normalize' },
+      ]),
+    ],
   ])
 }
 
@@ -38,9 +54,12 @@ export function tableFile({ rows, deltas }: LearnedTable, dimensions: number, bi
   const tensors = new Map<string, Tensor>([
     ['rows', { dtype: 'U32', shape: [rows.length], data: bytesOf(rows) }],
     ['scales', { dtype: 'F32', shape: [rows.length], data: bytesOf(scales) }],
-    ['deltas', bits === 8
-      ? { dtype: 'I8', shape: [rows.length, dimensions], data: bytesOf(values) }
-      : { dtype: 'U8', shape: [rows.length, dimensions / 2], data: bytesOf(values) }],
+    [
+      'deltas',
+      bits === 8
+        ? { dtype: 'I8', shape: [rows.length, dimensions], data: bytesOf(values) }
+        : { dtype: 'U8', shape: [rows.length, dimensions / 2], data: bytesOf(values) },
+    ],
   ])
   return writeSafetensors(tensors, { bits: String(bits) })
 }
@@ -48,10 +67,12 @@ export function tableFile({ rows, deltas }: LearnedTable, dimensions: number, bi
 /** The file of an adapter expert: `down` [rank, dimensions] and `up` [dimensions, rank]. */
 export function adapterFile({ rank, down, up }: LearnedAdapter): Uint8Array {
   const dimensions = down.length / rank
-  return writeSafetensors(new Map<string, Tensor>([
-    ['down', { dtype: 'F32', shape: [rank, dimensions], data: bytesOf(down) }],
-    ['up', { dtype: 'F32', shape: [dimensions, rank], data: bytesOf(up) }],
-  ]))
+  return writeSafetensors(
+    new Map<string, Tensor>([
+      ['down', { dtype: 'F32', shape: [rank, dimensions], data: bytesOf(down) }],
+      ['up', { dtype: 'F32', shape: [dimensions, rank], data: bytesOf(up) }],
+    ]),
+  )
 }
 
 function json(value: unknown): Uint8Array {

@@ -1,4 +1,12 @@
-export { trainBase, tokenizeWith, defaultStages, type BaseCheckpoint, type BaseOptions, type BaseStage, type TrainedBase } from './base/base.ts'
+export {
+  trainBase,
+  tokenizeWith,
+  defaultStages,
+  type BaseCheckpoint,
+  type BaseOptions,
+  type BaseStage,
+  type TrainedBase,
+} from './base/base.ts'
 export type { BasePair, BaseTask } from './base/packed.ts'
 export { trainWordPiece, type TokenizerJson, type WordPieceOptions } from './wordpiece.ts'
 export { trainExpert, type AdapterExpertOptions, type TableExpertOptions, type TrainedExpert } from './expert/expert.ts'

@@ -40,7 +40,11 @@ export function shuffled<T>(items: readonly T[], generator: Random): T[] {
 
 /** `count` different integers below `limit` (all of them when there are no more), in random order. */
 export function sampleBelow(limit: number, count: number, generator: Random): number[] {
-  if (count * 2 >= limit) return shuffled(Array.from({ length: limit }, (_, i) => i), generator).slice(0, count)
+  if (count * 2 >= limit)
+    return shuffled(
+      Array.from({ length: limit }, (_, i) => i),
+      generator,
+    ).slice(0, count)
   const chosen = new Set<number>()
   while (chosen.size < count) chosen.add(generator.below(limit))
   return [...chosen]

@@ -47,7 +47,12 @@ export function meanNdcg10OfBlocks(
 /** Places of the `count` documents with the largest dot product, best first; ties in order of the documents. */
 export function nearest(query: Vector, documents: Float32Array, count: number): number[] {
   const dimensions = query.length
-  return largest(Float32Array.from({ length: documents.length / dimensions }, (_, place) => dot(query, documents.subarray(place * dimensions, (place + 1) * dimensions))), count)
+  return largest(
+    Float32Array.from({ length: documents.length / dimensions }, (_, place) =>
+      dot(query, documents.subarray(place * dimensions, (place + 1) * dimensions)),
+    ),
+    count,
+  )
 }
 
 function largest(values: Float32Array, count: number): number[] {

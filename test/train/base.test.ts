@@ -11,12 +11,22 @@ const farm: BaseTask = {
   name: 'farm',
   documents: sounds.map((sound) => ({ title: 'sound', text: `one hears ${sound}, then ${sound} again. It is loud and clear all day` })),
   pairs: animals.flatMap((animal, i) =>
-    ['what says the', 'tell the sound of the', 'hear a', 'noise made by some'].map((opening) => ({ query: `${opening} ${animal}`, positives: [i] })),
+    ['what says the', 'tell the sound of the', 'hear a', 'noise made by some'].map((opening) => ({
+      query: `${opening} ${animal}`,
+      positives: [i],
+    })),
   ),
 }
 const options = {
-  dimensions: 16, vocabularySize: 200, blockSize: 16, blocks: 2, seed: 3,
-  stages: [{ name: 'texts', steps: 10, pairShare: 0 }, { name: 'pairs', steps: 60, pairShare: 0.9 }],
+  dimensions: 16,
+  vocabularySize: 200,
+  blockSize: 16,
+  blocks: 2,
+  seed: 3,
+  stages: [
+    { name: 'texts', steps: 10, pairShare: 0 },
+    { name: 'pairs', steps: 60, pairShare: 0.9 },
+  ],
 }
 
 function best({ tokenizer, table, dimensions }: TrainedBase, query: string): number {
@@ -68,7 +78,10 @@ describe('trainBase', () => {
 
   it('reports how far it is and how long it will take', async () => {
     const seen: string[] = []
-    await trainBase([farm], { ...options, onProgress: ({ stage, done, total, eta }) => seen.push(`${stage} ${done}/${total} ${eta! >= 0}`) })
+    await trainBase([farm], {
+      ...options,
+      onProgress: ({ stage, done, total, eta }) => seen.push(`${stage} ${done}/${total} ${eta! >= 0}`),
+    })
 
     expect(seen[0]).toBe('texts 10/70 true')
     expect(seen.at(-1)).toBe('pairs 70/70 true')

@@ -23,7 +23,8 @@ const encoder = {
   encode: async (texts: readonly string[]): Promise<Vector[]> =>
     texts.map((text) => {
       const vector = new Float32Array(dimensions)
-      for (const row of Array.from(base.tokenize(text))) for (let d = 0; d < dimensions; d++) vector[d]! += base.table[row * dimensions + d]!
+      for (const row of Array.from(base.tokenize(text)))
+        for (let d = 0; d < dimensions; d++) vector[d]! += base.table[row * dimensions + d]!
       return normalize(vector)
     }),
 }
@@ -94,7 +95,13 @@ describe('trainExpert', () => {
 
   it('stops when it is told to', async () => {
     const abort = new AbortController()
-    const training = trainExpert({ ...options, base, method: 'table', signal: abort.signal, onProgress: () => abort.abort(new Error('enough')) })
+    const training = trainExpert({
+      ...options,
+      base,
+      method: 'table',
+      signal: abort.signal,
+      onProgress: () => abort.abort(new Error('enough')),
+    })
 
     await expect(training).rejects.toThrow('enough')
   })

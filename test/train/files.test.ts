@@ -10,7 +10,10 @@ import { random } from '../../src/train/random.ts'
 
 const dimensions = 8
 const generator = random(5)
-const tokenizer = trainWordPiece(Array.from({ length: 6 }, () => 'small words make a small vocabulary'), { size: 60 })
+const tokenizer = trainWordPiece(
+  Array.from({ length: 6 }, () => 'small words make a small vocabulary'),
+  { size: 60 },
+)
 const table = Float32Array.from({ length: Object.keys(tokenizer.model.vocab).length * dimensions }, () => generator.normal())
 let directory: string
 
@@ -31,7 +34,10 @@ describe('the files of a base', () => {
 })
 
 describe('the file of an expert', () => {
-  it.each([[8, 0.02], [4, 0.3]] as const)('holds a table at %i bits that a pack reads back', (bits, tolerance) => {
+  it.each([
+    [8, 0.02],
+    [4, 0.3],
+  ] as const)('holds a table at %i bits that a pack reads back', (bits, tolerance) => {
     const changes = { rows: Uint32Array.of(1, 4, 9), deltas: table.slice(0, 3 * dimensions) }
 
     const { tensors } = readSafetensors(tableFile(changes, dimensions, bits), 'table.safetensors')

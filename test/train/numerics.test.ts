@@ -11,7 +11,12 @@ const noise = (length: number, seed: number): Float32Array => {
 }
 
 describe('multiplyTransposed', () => {
-  it.each([[4, 4, 8], [5, 7, 3], [1, 9, 16], [6, 2, 1]])('agrees with the definition at %i × %i × %i', (rows, columns, inner) => {
+  it.each([
+    [4, 4, 8],
+    [5, 7, 3],
+    [1, 9, 16],
+    [6, 2, 1],
+  ])('agrees with the definition at %i × %i × %i', (rows, columns, inner) => {
     const a = noise(rows * inner, 1)
     const b = noise(columns * inner, 2)
     const c = new Float32Array(rows * columns)
@@ -157,7 +162,11 @@ describe('random', () => {
     expect(variance).toBeCloseTo(1, 1)
   })
 
-  it.each([[10, 3], [10, 8], [4, 9]])('draws from %i without repetition', (limit, count) => {
+  it.each([
+    [10, 3],
+    [10, 8],
+    [4, 9],
+  ])('draws from %i without repetition', (limit, count) => {
     const drawn = sampleBelow(limit, count, random(1))
 
     expect(new Set(drawn).size).toBe(Math.min(limit, count))

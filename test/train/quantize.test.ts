@@ -4,7 +4,10 @@ import { dequantizeRows, quantizeRows } from '../../src/train/index.ts'
 const rows = Float32Array.of(1, -0.5, 0.25, 0, 0, 0, 0, 0, -70, 35, 10, 20)
 
 describe('quantizeRows', () => {
-  it.each([[8, 127], [4, 7]] as const)('is off by at most half a step at %i bits', (bits, levels) => {
+  it.each([
+    [8, 127],
+    [4, 7],
+  ] as const)('is off by at most half a step at %i bits', (bits, levels) => {
     const back = dequantizeRows(quantizeRows(rows, 4, bits), 4)
 
     const largest = [1, 1, 1, 1, 0, 0, 0, 0, 70, 70, 70, 70]

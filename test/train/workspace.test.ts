@@ -21,7 +21,14 @@ const close = (actual: Float32Array, expected: Float32Array): void => {
 
 describe('a workspace', () => {
   // The plain functions are themselves checked against definitions and finite differences.
-  it.each([[4, 4, 16], [8, 12, 64], [6, 8, 32], [3, 4, 16], [8, 6, 16], [8, 8, 7]])('multiplies %i × %i × %i as the plain function does', (rows, columns, inner) => {
+  it.each([
+    [4, 4, 16],
+    [8, 12, 64],
+    [6, 8, 32],
+    [3, 4, 16],
+    [8, 6, 16],
+    [8, 8, 7],
+  ])('multiplies %i × %i × %i as the plain function does', (rows, columns, inner) => {
     const space = workspace(1e5)
     const a = given(space, rows * inner, 1)
     const b = given(space, columns * inner, 2)
@@ -49,7 +56,19 @@ describe('a workspace', () => {
     space.unpoolTokens(gradient, touched, dimensions, tokens, 1, 5, out, length, upstream, dimensions, space.floats(dimensions))
 
     poolTokens(table, dimensions, tokens, 1, 5, plain.out, dimensions)
-    unpoolTokens(plain.gradient, plain.touched, dimensions, tokens, 1, 5, plain.out, length, upstream, dimensions, new Float32Array(dimensions))
+    unpoolTokens(
+      plain.gradient,
+      plain.touched,
+      dimensions,
+      tokens,
+      1,
+      5,
+      plain.out,
+      length,
+      upstream,
+      dimensions,
+      new Float32Array(dimensions),
+    )
     close(out, plain.out)
     close(gradient, plain.gradient)
     expect(touched).toEqual(plain.touched)
@@ -63,7 +82,10 @@ describe('a workspace', () => {
     expect(out.every((value) => value === 0)).toBe(true)
   })
 
-  it.each([[16, 48], [3, 10]])('updates elements %i to %i by Adam as the plain function does, and no others', (from, to) => {
+  it.each([
+    [16, 48],
+    [3, 10],
+  ])('updates elements %i to %i by Adam as the plain function does, and no others', (from, to) => {
     const space = workspace(1e4)
     const values = given(space, 64, 6)
     const gradient = given(space, 64, 7)

@@ -75,9 +75,18 @@ const segmentSteps = 20
  * a query's tokens points to the mean over its answer's. Runs in threads; equal inputs and seeds give equal tables.
  */
 export async function trainBase(tasks: readonly BaseTask[], options: BaseOptions = {}): Promise<TrainedBase> {
-  const { dimensions = 256, vocabularySize = 24_000, seed = 1, stages = defaultStages, blockSize = 256, blocks = 4, temperature = 0.05 } = options
+  const {
+    dimensions = 256,
+    vocabularySize = 24_000,
+    seed = 1,
+    stages = defaultStages,
+    blockSize = 256,
+    blocks = 4,
+    temperature = 0.05,
+  } = options
   const { threads = 2, signal, onProgress, resume, onCheckpoint, checkpointEvery = 1000 } = options
-  if (!tasks.some(({ documents }) => documents.length > 0)) throw new InvalidArgumentError('tasks', 'holds no document', 'A base learns from texts.')
+  if (!tasks.some(({ documents }) => documents.length > 0))
+    throw new InvalidArgumentError('tasks', 'holds no document', 'A base learns from texts.')
 
   const tokenizer = resume?.tokenizer ?? trainWordPiece(textsOf(tasks), { size: vocabularySize })
   const size = Object.keys(tokenizer.model.vocab).length
@@ -98,12 +107,24 @@ export async function trainBase(tasks: readonly BaseTask[], options: BaseOptions
   } else initialise(table, dimensions, packed, seed)
 
   const job: Omit<BaseJob, 'thread'> = {
-    tasks: packed, dimensions, memory: space.memory, table, adam, threads, seed, blockSize, blocks, temperature,
+    tasks: packed,
+    dimensions,
+    memory: space.memory,
+    table,
+    adam,
+    threads,
+    seed,
+    blockSize,
+    blocks,
+    temperature,
     gradients: Array.from({ length: lanes }, () => ({
       values: space.floats(length),
       touched: new Uint8Array(new SharedArrayBuffer(size)),
     })),
-    scratch: Array.from({ length: threads }, (_, thread) => ({ start: shared + thread * perThread, end: shared + (thread + 1) * perThread })),
+    scratch: Array.from({ length: threads }, (_, thread) => ({
+      start: shared + thread * perThread,
+      end: shared + (thread + 1) * perThread,
+    })),
     barrier: new Int32Array(new SharedArrayBuffer(8)),
   }
   const workers = Array.from({ length: threads }, (_, i) => startWorker(`base trainer ${i + 1}`, './train/base/worker.ts', 'train-worker'))
@@ -111,7 +132,7 @@ export async function trainBase(tasks: readonly BaseTask[], options: BaseOptions
     await Promise.all(workers.map((worker, thread) => worker.request('start', { ...job, thread })))
     const total = stages.reduce((sum, { steps }) => sum + steps, 0)
     const clock = startClock(total, resume?.step ?? 0)
-    for (let step = resume?.step ?? 0; step < total; ) {
+    for (let step = resume?.step ?? 0; step < total;) {
       signal?.throwIfAborted()
       const segment = nextSegment(stages, step)
       const losses = await Promise.all(workers.map((worker) => worker.request<number>('segment', segment)))
@@ -139,7 +160,16 @@ function nextSegment(stages: readonly BaseStage[], step: number): BaseSegment & 
   let stageStart = 0
   for (const { name, steps, pairShare, rate = 0.02, dropout = 0 } of stages) {
     if (step < stageStart + steps) {
-      return { stage: name, from: step, to: Math.min(step + segmentSteps, stageStart + steps), stageStart, stageSteps: steps, rate, pairShare, dropout }
+      return {
+        stage: name,
+        from: step,
+        to: Math.min(step + segmentSteps, stageStart + steps),
+        stageStart,
+        stageSteps: steps,
+        rate,
+        pairShare,
+        dropout,
+      }
     }
     stageStart += steps
   }

@@ -31,7 +31,13 @@ export function drawBlock(tasks: readonly PackedTask[], { size, pairShare, dropo
   // Whole fours go through the vector kernels; a set that is not one loses up to three rows of a block.
   const rows = drawn.length > 4 ? drawn.slice(0, drawn.length - (drawn.length % 4)) : drawn
   if (kind === 'pairs') return drawPairs(task, rows, dropout, generator)
-  return drawSpans(task, rows.map((row) => (kind === 'titles' ? task.titled : task.splittable)[row]!), kind, dropout, generator)
+  return drawSpans(
+    task,
+    rows.map((row) => (kind === 'titles' ? task.titled : task.splittable)[row]!),
+    kind,
+    dropout,
+    generator,
+  )
 }
 
 function drawPairs(task: PackedTask, rows: readonly number[], dropout: number, generator: Random): Block {
@@ -53,7 +59,13 @@ function drawPairs(task: PackedTask, rows: readonly number[], dropout: number, g
   return { size: rows.length, queries: queries.texts(), documents: documents.texts(), masked: maskAnswers(task, rows, places) }
 }
 
-function drawSpans(task: PackedTask, places: readonly number[], kind: 'titles' | 'sentences' | 'spans', dropout: number, generator: Random): Block {
+function drawSpans(
+  task: PackedTask,
+  places: readonly number[],
+  kind: 'titles' | 'sentences' | 'spans',
+  dropout: number,
+  generator: Random,
+): Block {
   const queries = builder(dropout, generator)
   const documents = builder(dropout, generator)
   const { tokens, offsets } = task.documents
@@ -61,7 +73,12 @@ function drawSpans(task: PackedTask, places: readonly number[], kind: 'titles' |
     const start = offsets[place]!
     const end = offsets[place + 1]!
     const crop = cropLength(generator)
-    const [from, to] = kind === 'titles' ? [start, start + task.titles[place]!] : kind === 'sentences' ? drawSentence(task, place, generator) : drawSpan(start, end, generator)
+    const [from, to] =
+      kind === 'titles'
+        ? [start, start + task.titles[place]!]
+        : kind === 'sentences'
+          ? drawSentence(task, place, generator)
+          : drawSpan(start, end, generator)
     queries.addRange(tokens, from, to)
     // What is left, from a random place when there is more than is read.
     const left = end - start - (to - from)

@@ -17,7 +17,18 @@ export const longestText = 512
 /** Bytes a lane takes of its workspace. */
 export function laneBytes(dimensions: number, largest: number): number {
   const matrix = largest * dimensions
-  return bytesFor(matrix, matrix, matrix, matrix, largest * largest, largest * largest, matrix, dimensions, largest * longestText, largest * longestText)
+  return bytesFor(
+    matrix,
+    matrix,
+    matrix,
+    matrix,
+    largest * largest,
+    largest * largest,
+    matrix,
+    dimensions,
+    largest * longestText,
+    largest * longestText,
+  )
 }
 
 /** Computes losses and gradients of blocks; reuses its matrices, so one lane serves one thread. */
@@ -37,13 +48,30 @@ export function baseLane(space: Workspace, table: Float32Array, dimensions: numb
   }
   const unpool = ({ values, touched }: LaneGradient, { offsets }: PackedTexts, { tokens, units, lengths, upstream }: Side): void => {
     for (let i = 0; i + 1 < offsets.length; i++) {
-      space.unpoolTokens(values, touched, dimensions, tokens, offsets[i]!, offsets[i + 1]!, units, lengths[i]!, upstream, i * dimensions, work)
+      space.unpoolTokens(
+        values,
+        touched,
+        dimensions,
+        tokens,
+        offsets[i]!,
+        offsets[i + 1]!,
+        units,
+        lengths[i]!,
+        upstream,
+        i * dimensions,
+        work,
+      )
     }
   }
 
   return {
     /** Adds the block's gradient, times `weight`, and returns its loss. */
-    run({ size, queries: queryTexts, documents: documentTexts, masked }: Block, temperature: number, weight: number, gradient: LaneGradient): number {
+    run(
+      { size, queries: queryTexts, documents: documentTexts, masked }: Block,
+      temperature: number,
+      weight: number,
+      gradient: LaneGradient,
+    ): number {
       pool(queryTexts, queries)
       pool(documentTexts, documents)
       space.multiplyTransposed(queries.units, documents.units, cosines, size, size, dimensions)

@@ -71,7 +71,9 @@ export function packTask(task: BaseTask, tokenize: (text: string) => readonly nu
 
   const splittable = documents.flatMap((tokens, place) => (tokens.length >= shortestSplit ? [place] : []))
   const titled = documents.flatMap((tokens, place) => (titles[place]! > 0 && tokens.length > titles[place]! + 3 ? [place] : []))
-  const pairs = task.pairs.map((pair) => ({ ...pair, tokens: tokenize(pair.query).slice(0, limit) })).filter(({ tokens }) => tokens.length > 0)
+  const pairs = task.pairs
+    .map((pair) => ({ ...pair, tokens: tokenize(pair.query).slice(0, limit) }))
+    .filter(({ tokens }) => tokens.length > 0)
   return {
     name: task.name,
     documents: pack(documents),
@@ -91,7 +93,9 @@ export function documentFrequencies(tasks: readonly PackedTask[], vocabularySize
   const counts = new Uint32Array(vocabularySize)
   const seenIn = new Uint32Array(vocabularySize)
   let documents = 0
-  for (const { documents: { tokens, offsets } } of tasks) {
+  for (const {
+    documents: { tokens, offsets },
+  } of tasks) {
     for (let d = 0; d + 1 < offsets.length; d++) {
       documents++
       for (let t = offsets[d]!; t < offsets[d + 1]!; t++) {

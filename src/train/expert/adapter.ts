@@ -14,7 +14,12 @@ export interface LearnedAdapter {
 }
 
 /** Learns a low-rank residual on the base's query vectors, whatever the base is. It starts as the identity. */
-export function adapterQuerySide(vectors: readonly Vector[], dimensions: number, rank: number, seed: number): QuerySide & { changes(): LearnedAdapter } {
+export function adapterQuerySide(
+  vectors: readonly Vector[],
+  dimensions: number,
+  rank: number,
+  seed: number,
+): QuerySide & { changes(): LearnedAdapter } {
   const generator = random(seed, 0xada)
   const size = rank * dimensions
   const down = parameter(Float32Array.from({ length: size }, () => generator.normal() / Math.sqrt(dimensions)))
@@ -50,7 +55,14 @@ export function adapterQuerySide(vectors: readonly Vector[], dimensions: number,
       multiplyTransposed(transposed(sums, rows, dimensions), transposed(hidden, rows, rank), up.gradient, dimensions, rank, rows)
       const hiddenGradient = new Float32Array(rows * rank)
       multiplyTransposed(sums, transposed(up.values, dimensions, rank), hiddenGradient, rows, rank, dimensions)
-      multiplyTransposed(transposed(hiddenGradient, rows, rank), transposed(inputs, rows, dimensions), down.gradient, rank, dimensions, rows)
+      multiplyTransposed(
+        transposed(hiddenGradient, rows, rank),
+        transposed(inputs, rows, dimensions),
+        down.gradient,
+        rank,
+        dimensions,
+        rows,
+      )
       for (const { values, gradient, adam } of [up, down]) adamUpdate(values, gradient, adam, 0, size, { rate, step, beta2: 0.999 })
     },
     keep() {
@@ -79,7 +91,14 @@ function addAndNormalize(out: Float32Array, inputs: Float32Array, at: number, di
   return length
 }
 
-function unnormalize(upstream: Float32Array, units: Float32Array, length: number, at: number, dimensions: number, into: Float32Array): void {
+function unnormalize(
+  upstream: Float32Array,
+  units: Float32Array,
+  length: number,
+  at: number,
+  dimensions: number,
+  into: Float32Array,
+): void {
   if (length === 0) return
   let along = 0
   for (let d = at; d < at + dimensions; d++) along += upstream[d]! * units[d]!

@@ -68,12 +68,15 @@ export interface TrainedExpert<Changes> {
  */
 export function trainExpert(options: TableExpertOptions): Promise<TrainedExpert<LearnedTable>>
 export function trainExpert(options: AdapterExpertOptions): Promise<TrainedExpert<LearnedAdapter>>
-export async function trainExpert(options: TableExpertOptions | AdapterExpertOptions): Promise<TrainedExpert<LearnedTable | LearnedAdapter>> {
+export async function trainExpert(
+  options: TableExpertOptions | AdapterExpertOptions,
+): Promise<TrainedExpert<LearnedTable | LearnedAdapter>> {
   const { name, base, seed = 1, signal, force = false, batchSize = 384, hardNegatives = 0 } = options
   const { dimensions } = base
   const sets = divideSets(options.pairs, seed)
   const texts: string[] = []
-  const number = (queries: readonly TrainingQuery[]): FitQuery[] => queries.map(({ text, positives }) => ({ query: texts.push(text) - 1, positives }))
+  const number = (queries: readonly TrainingQuery[]): FitQuery[] =>
+    queries.map(({ text, positives }) => ({ query: texts.push(text) - 1, positives }))
   const numbered = sets.map(({ documents, queries, heldOut }) => ({ documents, queries: number(queries), heldOut: number(heldOut) }))
   const embed = embedder(options)
   const plain = (list: readonly string[]): Promise<Float32Array> => embed(list, new Float32Array(list.length * dimensions))
@@ -90,7 +93,11 @@ export async function trainExpert(options: TableExpertOptions | AdapterExpertOpt
   const fitSets: FitSet[] = []
   for (const { documents, queries, heldOut } of numbered) {
     const vectors = await embed(documents, space.floats(documents.length * dimensions))
-    fitSets.push({ documents: vectors, queries: hardNegatives > 0 ? mineHard(queries, queryVectors, vectors, dimensions) : queries, heldOut })
+    fitSets.push({
+      documents: vectors,
+      queries: hardNegatives > 0 ? mineHard(queries, queryVectors, vectors, dimensions) : queries,
+      heldOut,
+    })
   }
   const room = fitRoom(space, dimensions, counts, { batchSize, hardNegatives })
   const side: QuerySide & { changes(): LearnedTable | LearnedAdapter } =
@@ -108,7 +115,17 @@ export async function trainExpert(options: TableExpertOptions | AdapterExpertOpt
 }
 
 async function* tryRates(
-  { method, rates, steps, batchSize = 384, temperature = 0.05, hardNegatives = 0, seed = 1, signal, onProgress }: TableExpertOptions | AdapterExpertOptions,
+  {
+    method,
+    rates,
+    steps,
+    batchSize = 384,
+    temperature = 0.05,
+    hardNegatives = 0,
+    seed = 1,
+    signal,
+    onProgress,
+  }: TableExpertOptions | AdapterExpertOptions,
   sets: readonly DividedSet[],
   fitSets: readonly FitSet[],
   side: QuerySide,
@@ -118,11 +135,19 @@ async function* tryRates(
   const small = sets.reduce((sum, { queries }) => sum + queries.length, 0) < 2000
   const most = steps ?? (small ? 120 : 200)
   const candidates = rates ?? [(method === 'table' ? 5e-3 : 1e-3) * (small ? 0.4 : 1)]
-  if (candidates.length === 0 || !candidates.every((rate) => rate > 0 && Number.isFinite(rate))) throw new InvalidArgumentError('rates', 'must hold positive numbers')
+  if (candidates.length === 0 || !candidates.every((rate) => rate > 0 && Number.isFinite(rate)))
+    throw new InvalidArgumentError('rates', 'must hold positive numbers')
   const clock = startClock(most * candidates.length)
   for (const [attempt, rate] of candidates.entries()) {
     const best = await fitQuerySide(side, fitSets, room, {
-      steps: most, rate, batchSize, temperature, seed, foreign, hardNegatives, signal,
+      steps: most,
+      rate,
+      batchSize,
+      temperature,
+      seed,
+      foreign,
+      hardNegatives,
+      signal,
       lookEvery: Math.max(10, Math.round(most / 10)),
       patience: 4,
       onStep: (step, loss, score) => onProgress?.({ ...clock(attempt * most + step), stage: `rate ${rate}`, loss, score }),
@@ -132,7 +157,9 @@ async function* tryRates(
 }
 
 /** Writes the unit vectors of texts under the base, one after another. */
-function embedder(options: TableExpertOptions | AdapterExpertOptions): (texts: readonly string[], vectors: Float32Array) => Promise<Float32Array> {
+function embedder(
+  options: TableExpertOptions | AdapterExpertOptions,
+): (texts: readonly string[], vectors: Float32Array) => Promise<Float32Array> {
   const { dimensions } = options.base
   return async (texts, vectors) => {
     if (options.method === 'table') {

@@ -63,7 +63,10 @@ export function fitBytes(dimensions: number, counts: Counts, options: RoomOption
 
 export function fitRoom(space: Workspace, dimensions: number, counts: Counts, options: RoomOptions): FitRoom {
   const sizes = roomSizes(dimensions, counts, options)
-  const floats = Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, space.floats(size)])) as Record<keyof typeof sizes, Float32Array>
+  const floats = Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, space.floats(size)])) as Record<
+    keyof typeof sizes,
+    Float32Array
+  >
   return { space, ...floats }
 }
 
@@ -81,7 +84,12 @@ function roomSizes(dimensions: number, counts: Counts, { batchSize, hardNegative
 }
 
 /** Trains a query side against frozen documents, keeps its best state on the held-out queries, and returns that score and its step. */
-export async function fitQuerySide(side: QuerySide, sets: readonly FitSet[], room: FitRoom, options: FitOptions): Promise<{ score: number; step: number }> {
+export async function fitQuerySide(
+  side: QuerySide,
+  sets: readonly FitSet[],
+  room: FitRoom,
+  options: FitOptions,
+): Promise<{ score: number; step: number }> {
   const { steps, rate, seed, lookEvery, patience, signal, onStep } = options
   side.reset()
   let best = { score: scoreHeldOut(side, sets, room), step: 0 }
@@ -91,7 +99,14 @@ export async function fitQuerySide(side: QuerySide, sets: readonly FitSet[], roo
     // One step takes some 20 ms; timers and requests of this thread go in between.
     await nextTurn()
     signal?.throwIfAborted()
-    const loss = fitStep(side, drawBatch(sets, side.dimensions, room, options, random(seed, step)), room, options, warmUpThenDecay(step - 1, steps, rate), step)
+    const loss = fitStep(
+      side,
+      drawBatch(sets, side.dimensions, room, options, random(seed, step)),
+      room,
+      options,
+      warmUpThenDecay(step - 1, steps, rate),
+      step,
+    )
     if (step % lookEvery === 0 || step === steps) {
       const score = scoreHeldOut(side, sets, room)
       unlucky = score > best.score ? 0 : unlucky + 1
@@ -111,12 +126,20 @@ export function scoreHeldOut(side: QuerySide, sets: readonly FitSet[], { space, 
   const { dimensions } = side
   const scored = sets.filter(({ heldOut }) => heldOut.length > 0)
   const perSet = scored.map(({ heldOut, documents }) => {
-    side.forward(heldOut.map(({ query }) => query), vectors)
+    side.forward(
+      heldOut.map(({ query }) => query),
+      vectors,
+    )
     const count = documents.length / dimensions
-    return meanNdcg10OfBlocks(vectors, dimensions, heldOut.map(({ positives }) => positives), (block, rows) => {
-      space.multiplyTransposed(block, documents, scores, rows, count, dimensions)
-      return scores.subarray(0, rows * count)
-    })
+    return meanNdcg10OfBlocks(
+      vectors,
+      dimensions,
+      heldOut.map(({ positives }) => positives),
+      (block, rows) => {
+        space.multiplyTransposed(block, documents, scores, rows, count, dimensions)
+        return scores.subarray(0, rows * count)
+      },
+    )
   })
   return perSet.reduce((sum, score) => sum + score, 0) / Math.max(1, perSet.length)
 }
@@ -128,7 +151,13 @@ interface Batch {
   readonly masked: Uint8Array
 }
 
-function drawBatch(sets: readonly FitSet[], dimensions: number, room: FitRoom, { batchSize, foreign, hardNegatives }: FitOptions, generator: Random): Batch {
+function drawBatch(
+  sets: readonly FitSet[],
+  dimensions: number,
+  room: FitRoom,
+  { batchSize, foreign, hardNegatives }: FitOptions,
+  generator: Random,
+): Batch {
   const set = drawSet(sets, generator)
   const rows = sampleBelow(set.queries.length, batchSize, generator).map((i) => set.queries[i]!)
   const columnOf = new Map<number, number>()
@@ -148,7 +177,9 @@ function drawBatch(sets: readonly FitSet[], dimensions: number, room: FitRoom, {
   const columns = columnOf.size + strangers.length
   const { documents } = room
   for (const [place, at] of columnOf) documents.set(set.documents.subarray(place * dimensions, (place + 1) * dimensions), at * dimensions)
-  strangers.forEach((place, i) => documents.set(foreign.subarray(place * dimensions, (place + 1) * dimensions), (columnOf.size + i) * dimensions))
+  strangers.forEach((place, i) =>
+    documents.set(foreign.subarray(place * dimensions, (place + 1) * dimensions), (columnOf.size + i) * dimensions),
+  )
 
   const masked = new Uint8Array(rows.length * columns)
   rows.forEach(({ positives }, row) => {
@@ -167,7 +198,14 @@ function drawSet(sets: readonly FitSet[], generator: Random): FitSet {
   return sets[chosen === -1 ? weights.findLastIndex((weight) => weight > 0) : chosen]!
 }
 
-function fitStep(side: QuerySide, { queries, columns, targets, masked }: Batch, room: FitRoom, { temperature }: FitOptions, rate: number, step: number): number {
+function fitStep(
+  side: QuerySide,
+  { queries, columns, targets, masked }: Batch,
+  room: FitRoom,
+  { temperature }: FitOptions,
+  rate: number,
+  step: number,
+): number {
   const { space, units, upstream, documents, turned, cosines } = room
   const rows = queries.length
   side.forward(queries, units)

@@ -44,7 +44,12 @@ export function divideSets(pairs: readonly TrainingPair[] | readonly TrainingSet
     }
   }
   const held = divided.reduce((sum, { heldOut }) => sum + heldOut.length, 0)
-  if (held === 0) throw new InvalidArgumentError('pairs', 'is too small to hold queries out', 'Give at least five pairs; a few hundred make a useful expert.')
+  if (held === 0)
+    throw new InvalidArgumentError(
+      'pairs',
+      'is too small to hold queries out',
+      'Give at least five pairs; a few hundred make a useful expert.',
+    )
   return divided
 }
 

@@ -66,12 +66,26 @@ export function tableQuerySide(space: Workspace, base: StaticBase, queries: Quer
     },
     forward(numbers, out) {
       batch = numbers
-      lengths = numbers.map((query, i) => space.poolTokens(table, dimensions, tokens, offsets[query]!, offsets[query + 1]!, out, i * dimensions))
+      lengths = numbers.map((query, i) =>
+        space.poolTokens(table, dimensions, tokens, offsets[query]!, offsets[query + 1]!, out, i * dimensions),
+      )
       units = out
     },
     learn(upstream, rate, step) {
       batch.forEach((query, i) => {
-        space.unpoolTokens(gradient, touched, dimensions, tokens, offsets[query]!, offsets[query + 1]!, units, lengths[i]!, upstream, i * dimensions, work)
+        space.unpoolTokens(
+          gradient,
+          touched,
+          dimensions,
+          tokens,
+          offsets[query]!,
+          offsets[query + 1]!,
+          units,
+          lengths[i]!,
+          upstream,
+          i * dimensions,
+          work,
+        )
       })
       for (let row = 0; row < touched.length; row++) {
         if (!touched[row]) continue

@@ -10,7 +10,17 @@ export const loadInt = (address: Code): Code => [...address, 0x28, 2, 0]
 export const advance = (local: number, by: Code): Code => set(local, add(get(local), by))
 
 /** Runs its body once, and again as long as `local` is below `end`. */
-export const loop = (local: number, end: Code, ...body: Code[]): Code => [0x03, 0x40, ...body.flat(), ...get(local), ...end, 0x49, 0x0d, 0, 0x0b]
+export const loop = (local: number, end: Code, ...body: Code[]): Code => [
+  0x03,
+  0x40,
+  ...body.flat(),
+  ...get(local),
+  ...end,
+  0x49,
+  0x0d,
+  0,
+  0x0b,
+]
 
 /** Four floats at `address + offset`. */
 export const load = (address: Code, offset = 0): Code => [...address, 0xfd, 0x00, 2, ...unsigned(offset)]
@@ -27,7 +37,9 @@ export const zeros: Code = [0x41, 0, 0xfd, 0x11]
 export const storeSum = (address: Code, local: number, offset = 0): Code => [
   ...address,
   ...[0, 1, 2, 3].flatMap((lane) => [...get(local), 0xfd, 0x1f, lane, ...(lane > 0 ? [0x92] : [])]),
-  0x38, 2, ...unsigned(offset),
+  0x38,
+  2,
+  ...unsigned(offset),
 ]
 
 /** A function: how many integers and floats it takes, the locals it has beyond them, what it does. It returns nothing. */
@@ -42,13 +54,31 @@ export interface KernelFunction {
 
 /** A module of these functions over a shared memory of at most `pages` pages that it imports as `env.memory`. */
 export function assemble(functions: readonly KernelFunction[], pages: number): Uint8Array<ArrayBuffer> {
-  const types = functions.map(({ integers, floats = 0 }) => [0x60, ...vector([...fill(integers, 0x7f), ...fill(floats, 0x7d)].map((type) => [type])), 0])
+  const types = functions.map(({ integers, floats = 0 }) => [
+    0x60,
+    ...vector([...fill(integers, 0x7f), ...fill(floats, 0x7d)].map((type) => [type])),
+    0,
+  ])
   const bodies = functions.map(({ integerLocals, vectorLocals, body }) => {
-    const code = [...vector([[...unsigned(integerLocals), 0x7f], [...unsigned(vectorLocals), 0x7b]]), ...body, 0x0b]
+    const code = [
+      ...vector([
+        [...unsigned(integerLocals), 0x7f],
+        [...unsigned(vectorLocals), 0x7b],
+      ]),
+      ...body,
+      0x0b,
+    ]
     return [...unsigned(code.length), ...code]
   })
   return Uint8Array.from([
-    0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+    0x00,
+    0x61,
+    0x73,
+    0x6d,
+    1,
+    0,
+    0,
+    0,
     ...section(1, vector(types)),
     ...section(2, vector([[...text('env'), ...text('memory'), 2, 3, ...unsigned(1), ...unsigned(pages)]])),
     ...section(3, vector(functions.map((_, i) => unsigned(i)))),

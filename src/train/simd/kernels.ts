@@ -1,4 +1,26 @@
-import { add, advance, assemble, get, int, load, loadInt, loop, minus, multiply, over, plus, root, set, splat, store, storeSum, times, zeros, type Code, type KernelFunction } from './assembler.ts'
+import {
+  add,
+  advance,
+  assemble,
+  get,
+  int,
+  load,
+  loadInt,
+  loop,
+  minus,
+  multiply,
+  over,
+  plus,
+  root,
+  set,
+  splat,
+  store,
+  storeSum,
+  times,
+  zeros,
+  type Code,
+  type KernelFunction,
+} from './assembler.ts'
 
 /**
  * The inner loops of training, four floats at a time: JavaScript has no vector instructions, WebAssembly has, and needs
@@ -12,7 +34,17 @@ export interface Kernels {
   /** `table[token] += row` for each of the token ids. */
   scatter(table: number, tokens: number, end: number, row: number, stride: number): void
   /** One update of Adam over `bytes` bytes, a multiple of 16. */
-  adam(values: number, gradient: number, mean: number, square: number, bytes: number, beta1: number, beta2: number, size: number, floor: number): void
+  adam(
+    values: number,
+    gradient: number,
+    mean: number,
+    square: number,
+    bytes: number,
+    beta1: number,
+    beta2: number,
+    size: number,
+    floor: number,
+  ): void
 }
 
 /** Memory that threads and kernels share. */
@@ -36,11 +68,15 @@ export function compileKernels(memory: SharedMemory): Kernels {
 const mostPages = 65_536
 
 // Node's types leave WebAssembly to the DOM library, which a Node package has no other use for.
-const engine = (globalThis as unknown as { WebAssembly: {
-  Memory: new (limits: { initial: number; maximum: number; shared: boolean }) => SharedMemory
-  Module: new (bytes: Uint8Array) => object
-  Instance: new (module: object, imports: { env: { memory: SharedMemory } }) => { exports: Kernels }
-} }).WebAssembly
+const engine = (
+  globalThis as unknown as {
+    WebAssembly: {
+      Memory: new (limits: { initial: number; maximum: number; shared: boolean }) => SharedMemory
+      Module: new (bytes: Uint8Array) => object
+      Instance: new (module: object, imports: { env: { memory: SharedMemory } }) => { exports: Kernels }
+    }
+  }
+).WebAssembly
 
 /** Tiles of 4 rows by 2 columns: eight running sums, four rows and one column fit the processor's 16 registers. */
 function product(): KernelFunction {
@@ -52,20 +88,29 @@ function product(): KernelFunction {
   const times4 = (value: Code, factor: number): Code => multiply(value, int(factor))
   const rowOf = (pointer: number, row: number): Code => (row === 0 ? get(pointer) : add(get(pointer), times4(get(stride), row)))
   return {
-    name: 'product', integers: 6, integerLocals: 8, vectorLocals: 13,
+    name: 'product',
+    integers: 6,
+    integerLocals: 8,
+    vectorLocals: 13,
     body: [
       set(rowsEnd, add(get(a), multiply(get(rows), get(stride)))),
       set(columnsEnd, add(get(b), multiply(get(columns), get(stride)))),
       set(width, times4(get(columns), 4)),
-      loop(a, get(rowsEnd),
+      loop(
+        a,
+        get(rowsEnd),
         set(column, get(b)),
         set(out, get(c)),
-        loop(column, get(columnsEnd),
+        loop(
+          column,
+          get(columnsEnd),
           ...sums.map((sum) => set(sum, zeros)),
           set(inA, get(a)),
           set(inB, get(column)),
           set(innerEnd, add(get(a), get(stride))),
-          loop(inA, get(innerEnd),
+          loop(
+            inA,
+            get(innerEnd),
             ...fromA.map((local, row) => set(local, load(rowOf(inA, row)))),
             ...[0, 1].flatMap((col) => [
               set(fromB, load(rowOf(inB, col))),
@@ -91,13 +136,20 @@ function gather(): KernelFunction {
   const [outEnd, token, row] = [5, 6, 7]
   const sums = [8, 9, 10, 11]
   return {
-    name: 'gather', integers: 5, integerLocals: 3, vectorLocals: 4,
+    name: 'gather',
+    integers: 5,
+    integerLocals: 3,
+    vectorLocals: 4,
     body: [
       set(outEnd, add(get(out), get(stride))),
-      loop(out, get(outEnd),
+      loop(
+        out,
+        get(outEnd),
         ...sums.map((sum) => set(sum, zeros)),
         set(token, get(tokens)),
-        loop(token, get(end),
+        loop(
+          token,
+          get(end),
           set(row, add(get(table), multiply(loadInt(get(token)), get(stride)))),
           ...sums.map((sum, i) => set(sum, plus(get(sum), load(get(row), 16 * i)))),
           advance(token, int(4)),
@@ -115,13 +167,20 @@ function scatter(): KernelFunction {
   const [fromEnd, token, row] = [5, 6, 7]
   const values = [8, 9, 10, 11]
   return {
-    name: 'scatter', integers: 5, integerLocals: 3, vectorLocals: 4,
+    name: 'scatter',
+    integers: 5,
+    integerLocals: 3,
+    vectorLocals: 4,
     body: [
       set(fromEnd, add(get(from), get(stride))),
-      loop(from, get(fromEnd),
+      loop(
+        from,
+        get(fromEnd),
         ...values.map((value, i) => set(value, load(get(from), 16 * i))),
         set(token, get(tokens)),
-        loop(token, get(end),
+        loop(
+          token,
+          get(end),
           set(row, add(get(table), multiply(loadInt(get(token)), get(stride)))),
           ...values.map((value, i) => store(get(row), plus(load(get(row), 16 * i), get(value)), 16 * i)),
           advance(token, int(4)),
@@ -141,7 +200,11 @@ function adam(): KernelFunction {
   const one: Code = [0x43, 0x00, 0x00, 0x80, 0x3f]
   const less = (float: number): Code => [...one, ...get(float), 0x93]
   return {
-    name: 'adam', integers: 5, floats: 4, integerLocals: 1, vectorLocals: 9,
+    name: 'adam',
+    integers: 5,
+    floats: 4,
+    integerLocals: 1,
+    vectorLocals: 9,
     body: [
       set(b1, splat(get(beta1))),
       set(b2, splat(get(beta2))),
@@ -150,7 +213,9 @@ function adam(): KernelFunction {
       set(step, splat(get(size))),
       set(least, splat(get(floor))),
       set(end, add(get(values), get(bytes))),
-      loop(values, get(end),
+      loop(
+        values,
+        get(end),
         set(g, load(get(gradient))),
         set(m, plus(times(get(b1), load(get(mean))), times(get(rest1), get(g)))),
         set(s, plus(times(get(b2), load(get(square))), times(get(rest2), times(get(g), get(g))))),

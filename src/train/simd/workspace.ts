@@ -75,7 +75,17 @@ export function workspace(source: number | { readonly memory: SharedMemory; read
       const { rate, step, beta1 = 0.9, beta2 = 0.99 } = options
       const correction = Math.sqrt(1 - beta2 ** step)
       const at = ({ byteOffset }: Float32Array): number => byteOffset + 4 * from
-      kernels.adam(at(values), at(gradient), at(state.mean), at(state.square), 4 * (to - from), beta1, beta2, (rate * correction) / (1 - beta1 ** step), 1e-8 * correction)
+      kernels.adam(
+        at(values),
+        at(gradient),
+        at(state.mean),
+        at(state.square),
+        4 * (to - from),
+        beta1,
+        beta2,
+        (rate * correction) / (1 - beta1 ** step),
+        1e-8 * correction,
+      )
     },
   }
 }

@@ -3,7 +3,7 @@ import { ClosedError, InvalidArgumentError, PilotfishError } from '../errors.ts'
 import { startWorker, type WorkerClient } from '../worker.ts'
 import type { Encoder } from './encoder.ts'
 import { resolveModel, type HubOptions } from './hub.ts'
-import { guardExit } from './onnx/exit-guard.ts'
+import { exitGate } from '../exit-gate.ts'
 import { findOnnxFile, onnxFile, type OnnxDType } from './onnx/file.ts'
 import { gatherCalls } from './onnx/gather.ts'
 import type { EncodeRequest, EncodeResult, LoadRequest, OpenRequest, OpenResult } from './onnx/protocol.ts'
@@ -91,7 +91,7 @@ interface SharedModel {
 /** Models that are loaded: the query and the document side of one model share its session and its memory. */
 const loaded = new Map<string, { readonly worker: Promise<WorkerClient>; users: number }>()
 
-function shareModel(request: Omit<LoadRequest, 'flags'>): SharedModel {
+function shareModel(request: Omit<LoadRequest, 'gate'>): SharedModel {
   const key = JSON.stringify(request)
   const model = loaded.get(key) ?? { worker: loadModel(request), users: 0 }
   loaded.set(key, model)
@@ -117,14 +117,14 @@ function shareModel(request: Omit<LoadRequest, 'flags'>): SharedModel {
   }
 }
 
-async function loadModel(request: Omit<LoadRequest, 'flags'>): Promise<WorkerClient> {
+async function loadModel(request: Omit<LoadRequest, 'gate'>): Promise<WorkerClient> {
   // Native code reads the real environment, which a worker cannot change.
   process.env.ORT_DISABLE_TELEMETRY ??= '1'
-  const guard = guardExit()
+  const { gate, release } = exitGate()
   const worker = startWorker('onnx encoder', './encoder/onnx/worker.ts', 'onnx-worker')
-  const close = (): Promise<void> => worker.close().finally(guard.release)
+  const close = (): Promise<void> => worker.close().finally(release)
   try {
-    await worker.request('load', { ...request, flags: guard.flags } satisfies LoadRequest)
+    await worker.request('load', { ...request, gate } satisfies LoadRequest)
     return { ...worker, close }
   } catch (error) {
     await close()

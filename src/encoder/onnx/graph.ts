@@ -1,7 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { InvalidModelError } from '../../errors.ts'
 import { bytesOf, toFloat32 } from '../../safetensors.ts'
-import { guardedly, type ExitFlags } from './exit-guard.ts'
+import { throughGate, type ExitGate } from '../../exit-gate.ts'
 import { firstLine, inspectFile, loadRuntime } from './runtime.ts'
 
 /** An ONNX graph that turns token ids into vectors, in one of the two forms encoders are exported in. */
@@ -29,12 +29,12 @@ export interface Graph {
  * Opens a graph in onnxruntime. Runs on the calling thread and blocks it: for worker threads.
  * @throws MissingPackageError, InvalidModelError
  */
-export async function openGraph(path: string, threads: number, flags: ExitFlags): Promise<Graph> {
-  const ort = await guardedly(flags, loadRuntime)
+export async function openGraph(path: string, threads: number, gate: ExitGate): Promise<Graph> {
+  const ort = await throughGate(gate, loadRuntime)
   const { hash, batchDependent } = await inspectFile(path)
   let session: InferenceSession
   try {
-    session = await guardedly(flags, () =>
+    session = await throughGate(gate, () =>
       ort.InferenceSession.create(path, {
         executionProviders: ['cpu'],
         intraOpNumThreads: threads,
@@ -120,7 +120,7 @@ export async function openGraph(path: string, threads: number, flags: ExitFlags)
 
       let result: Tensor | undefined
       try {
-        result = (await guardedly(flags, () => session.run(feeds, [name])))[name]
+        result = (await throughGate(gate, () => session.run(feeds, [name])))[name]
       } catch (error) {
         throw new InvalidModelError(path, `failed on ${sequences.length} texts of up to ${width} tokens (${firstLine(error)})`, error)
       }
@@ -134,7 +134,7 @@ export async function openGraph(path: string, threads: number, flags: ExitFlags)
       }
       return { values: floats(result, path), width: output === 'tokens' ? width : 1, dimensions: dims.at(-1)! }
     },
-    release: () => guardedly(flags, () => session.release()),
+    release: () => throughGate(gate, () => session.release()),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { ExitFlags } from './exit-guard.ts'
+import type { ExitGate } from '../../exit-gate.ts'
 import type { Pooling } from './settings.ts'
 
 /** Loads a model into the worker, once. */
@@ -7,7 +7,7 @@ export interface LoadRequest {
   /** The .onnx file. */
   readonly path: string
   readonly threads: number
-  readonly flags: ExitFlags
+  readonly gate: ExitGate
 }
 
 /** Asks for a way to use it. What is missing is read from the model's files. */

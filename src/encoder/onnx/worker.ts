@@ -24,10 +24,10 @@ let model: { readonly graph: Graph; readonly tokenizer: TextTokenizer; readonly 
 const views: View[] = []
 
 const handlers = {
-  async load({ directory, path, threads, flags }: LoadRequest): Promise<void> {
+  async load({ directory, path, threads, gate }: LoadRequest): Promise<void> {
     const settings = await readSettings(directory)
     const tokenizer = await loadTokenizer(settings.folder)
-    model = { graph: await openGraph(path, threads, flags), tokenizer, settings }
+    model = { graph: await openGraph(path, threads, gate), tokenizer, settings }
   },
 
   async open(request: OpenRequest): Promise<OpenResult> {

@@ -2,7 +2,7 @@ import type { Filter } from '../../document.ts'
 import type { Vector } from '../../vector.ts'
 import type { Candidate, StoreEntry, StoreQuery, StoreResult } from '../store.ts'
 import type { CollectionOptions } from './collection.ts'
-import type { ExitGate } from './exit-gate.ts'
+import type { ExitGate } from '../../exit-gate.ts'
 
 /** What crosses to the worker on opening. */
 export interface OpenMessage extends CollectionOptions {

@@ -2,7 +2,7 @@ import type { Selection } from '../../document.ts'
 import { serveWorker, type WorkerHandler } from '../../worker.ts'
 import type { ScanPage, StoreResult } from '../store.ts'
 import { openCollection, type Collection } from './collection.ts'
-import { step, throughGate, type ExitGate } from './exit-gate.ts'
+import { step, throughGate, type ExitGate } from '../../exit-gate.ts'
 import { packResults, unpackQueries, type EntriesMessage, type OpenMessage, type QueriesMessage } from './messages.ts'
 
 /** The embedded store's thread. Requests run one at a time; graphs are built in slices between them. */

@@ -34,6 +34,8 @@ const thresholds = Array.from({ length: 20 }, (_, i) => i / 40)
 const steps = Array.from({ length: 20 }, (_, i) => i / 20)
 /** What the gate may cost questions of known domains: 0.1 points of nDCG. Strangers gain by every step. */
 const gateCost = 0.001
+/** How many of them may fall back, where that costs nothing: a route is there to be seen. */
+const mostFallback = 0.1
 /** What doubt may cost them, letting BM25 in where confidence is low. */
 const doubtCost = 0.003
 /** What fusing may cost them. */
@@ -55,8 +57,13 @@ export function fitDecision(input: DecisionInput): Decision {
     return values.filter((value) => score(change(value)) >= least)
   }
 
-  const threshold = affordable(thresholds, gateCost, (value) => ({ ...start, fallback: { ...start.fallback, threshold: value } })).at(-1)!
-  const gated: Decision = { ...start, fallback: { ...start.fallback, threshold } }
+  const gate = (threshold: number): Decision => ({ ...start, fallback: { ...start.fallback, threshold } })
+  const falling = (threshold: number): number =>
+    meanOverGroups(own, ({ query, signals }) =>
+      routeHeard(query, signals, weights, input.lexicalWeights, gate(threshold)).decision === 'fallback' ? 1 : 0,
+    )
+  const threshold = affordable(thresholds, gateCost, gate).findLast((value) => value === 0 || falling(value) <= mostFallback)!
+  const gated = gate(threshold)
   const trust = affordable(steps, doubtCost, (value) => ({ ...gated, trust: value })).at(-1)!
   const doubting: Decision = { ...gated, trust }
   const harmless = affordable(steps, fuseCost, (value) => ({ ...doubting, fuseMargin: value }))

@@ -27,7 +27,8 @@ const llamaindex = new LlamaIndexRetriever({ engine, topK: k })
 
 type Way = (question: string) => Promise<RunHit[]>
 const ways: Record<string, Way> = {
-  engine: async (question) => (await engine.retrieve(question, { topK: k })).hits.map(({ document, score }) => ({ id: document.id, score })),
+  engine: async (question) =>
+    (await engine.retrieve(question, { topK: k })).hits.map(({ document, score }) => ({ id: document.id, score })),
   langchain: async (question) =>
     (await langchain.invoke(question)).map(({ id, metadata }) => ({ id: id!, score: (metadata.pilotfish as { score: number }).score })),
   llamaindex: async (question) =>

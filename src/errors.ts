@@ -73,7 +73,10 @@ export class DuplicateIdError extends PilotfishError {
   readonly id: string
 
   constructor(id: string) {
-    super('DUPLICATE_ID', `The id ${JSON.stringify(shorten(id))} was given twice in one call. Make ids unique, or add the documents in two calls if the later one should replace the earlier.`)
+    super(
+      'DUPLICATE_ID',
+      `The id ${JSON.stringify(shorten(id))} was given twice in one call. Make ids unique, or add the documents in two calls if the later one should replace the earlier.`,
+    )
     this.id = id
   }
 }
@@ -97,7 +100,10 @@ export class DimensionMismatchError extends PilotfishError {
 /** A vector with an element that is not a finite number. */
 export class InvalidVectorError extends PilotfishError {
   constructor(where: string) {
-    super('INVALID_VECTOR', `${where} has an element that is not a finite number. Its encoder returned NaN or Infinity; nothing was stored.`)
+    super(
+      'INVALID_VECTOR',
+      `${where} has an element that is not a finite number. Its encoder returned NaN or Infinity; nothing was stored.`,
+    )
   }
 }
 
@@ -140,7 +146,9 @@ export class MissingPackageError extends PilotfishError {
   readonly packageName: string
 
   constructor(packageName: string, purpose: string, install: string, cause?: unknown) {
-    super('MISSING_PACKAGE', `${purpose} needs the package "${packageName}", which is not installed. Install it with: ${install}`, { cause })
+    super('MISSING_PACKAGE', `${purpose} needs the package "${packageName}", which is not installed. Install it with: ${install}`, {
+      cause,
+    })
     this.packageName = packageName
   }
 }
@@ -180,7 +188,10 @@ export class DownloadError extends PilotfishError {
 /** A file is not in the cache and the network may not be used. */
 export class OfflineError extends PilotfishError {
   constructor(file: string, cache: string) {
-    super('OFFLINE', `${file} is not in the cache at ${cache}, and \`offline: true\` forbids fetching it. Run once with \`offline: false\`, or copy the model's directory and give its path.`)
+    super(
+      'OFFLINE',
+      `${file} is not in the cache at ${cache}, and \`offline: true\` forbids fetching it. Run once with \`offline: false\`, or copy the model's directory and give its path.`,
+    )
   }
 }
 
@@ -228,7 +239,10 @@ export class IndexNotFoundError extends PilotfishError {
   readonly path: string
 
   constructor(path: string) {
-    super('INDEX_NOT_FOUND', `There is no index at ${path}, and \`readOnly: true\` forbids making one. Check the path, or add documents to it first.`)
+    super(
+      'INDEX_NOT_FOUND',
+      `There is no index at ${path}, and \`readOnly: true\` forbids making one. Check the path, or add documents to it first.`,
+    )
     this.path = path
   }
 }
@@ -238,7 +252,11 @@ export class IndexCorruptError extends PilotfishError {
   readonly path: string
 
   constructor(path: string, problem: string, cause?: unknown) {
-    super('INDEX_CORRUPT', `The index file ${path} ${problem}. Nothing was changed. Restore it from a copy, or delete it and add the documents again.`, { cause })
+    super(
+      'INDEX_CORRUPT',
+      `The index file ${path} ${problem}. Nothing was changed. Restore it from a copy, or delete it and add the documents again.`,
+      { cause },
+    )
     this.path = path
   }
 }
@@ -248,7 +266,10 @@ export class IndexLockedError extends PilotfishError {
   readonly path: string
 
   constructor(path: string) {
-    super('INDEX_LOCKED', `The index at ${path} is being written by another process. Wait for it or stop it, or open the index with \`readOnly: true\` to search it meanwhile.`)
+    super(
+      'INDEX_LOCKED',
+      `The index at ${path} is being written by another process. Wait for it or stop it, or open the index with \`readOnly: true\` to search it meanwhile.`,
+    )
     this.path = path
   }
 }
@@ -273,7 +294,10 @@ export class StorageError extends PilotfishError {
 /** A metadata filter that cannot be understood. */
 export class InvalidFilterError extends PilotfishError {
   constructor(problem: string) {
-    super('INVALID_FILTER', `The filter ${problem}. Operators: $eq $ne $in $nin $gt $gte $lt $lte $all $contains $exists $empty, joined by $and $or $not.`)
+    super(
+      'INVALID_FILTER',
+      `The filter ${problem}. Operators: $eq $ne $in $nin $gt $gte $lt $lte $all $contains $exists $empty, joined by $and $or $not.`,
+    )
   }
 }
 
@@ -294,7 +318,11 @@ export class ClosedError extends PilotfishError {
 /** A worker thread ended on its own. Calls that were under way fail with this; nothing committed is lost. */
 export class WorkerFailedError extends PilotfishError {
   constructor(worker: string, cause?: unknown) {
-    super('WORKER_FAILED', `The ${worker} worker ended unexpectedly${cause instanceof Error ? ` (${cause.message})` : ''}. Open it again to go on; what was committed is still there.`, { cause })
+    super(
+      'WORKER_FAILED',
+      `The ${worker} worker ended unexpectedly${cause instanceof Error ? ` (${cause.message})` : ''}. Open it again to go on; what was committed is still there.`,
+      { cause },
+    )
   }
 }
 
@@ -303,7 +331,9 @@ export class EncoderFailedError extends PilotfishError {
   readonly encoder: string
 
   constructor(encoder: string, problem: string, cause?: unknown) {
-    super('ENCODER_FAILED', `The encoder "${encoder}" failed: ${problem}. Nothing of this batch was stored; try again once it answers.`, { cause })
+    super('ENCODER_FAILED', `The encoder "${encoder}" failed: ${problem}. Nothing of this batch was stored; try again once it answers.`, {
+      cause,
+    })
     this.encoder = encoder
   }
 }
@@ -345,10 +375,33 @@ export function describeError(error: unknown): ErrorMessage {
 }
 
 const classes: Record<string, { prototype: object }> = {
-  InvalidArgumentError, InvalidDocumentError, DuplicateIdError, DimensionMismatchError, InvalidVectorError, UnknownExpertError,
-  DuplicateExpertError, NoExpertsError, MissingPackageError, ModelNotFoundError, InvalidModelError, DownloadError, OfflineError,
-  InvalidPackError, InvalidDataError, IndexNotFoundError, IndexMismatchError, IndexCorruptError, IndexLockedError, IndexReadOnlyError, StorageError, InvalidFilterError,
-  UnsupportedError, ClosedError, WorkerFailedError, EncoderFailedError, TrainingRefusedError,
+  InvalidArgumentError,
+  InvalidDocumentError,
+  DuplicateIdError,
+  DimensionMismatchError,
+  InvalidVectorError,
+  UnknownExpertError,
+  DuplicateExpertError,
+  NoExpertsError,
+  MissingPackageError,
+  ModelNotFoundError,
+  InvalidModelError,
+  DownloadError,
+  OfflineError,
+  InvalidPackError,
+  InvalidDataError,
+  IndexNotFoundError,
+  IndexMismatchError,
+  IndexCorruptError,
+  IndexLockedError,
+  IndexReadOnlyError,
+  StorageError,
+  InvalidFilterError,
+  UnsupportedError,
+  ClosedError,
+  WorkerFailedError,
+  EncoderFailedError,
+  TrainingRefusedError,
 }
 
 /** The error that `describeError` described, of the same class, so `instanceof` holds on both sides of a thread. */

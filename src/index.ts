@@ -1,6 +1,17 @@
 export type {
-  AddExpertOptions, AddOptions, AddProgress, AddResult, Diversity, DocumentSource, Engine, ExpertInfo, Experts, Hit, Retrieval,
-  RetrieveOptions, RouteOptions,
+  AddExpertOptions,
+  AddOptions,
+  AddProgress,
+  AddResult,
+  Diversity,
+  DocumentSource,
+  Engine,
+  ExpertInfo,
+  Experts,
+  Hit,
+  Retrieval,
+  RetrieveOptions,
+  RouteOptions,
 } from './engine.ts'
 export type { Document, Filter, FilterCondition, FilterScalar, Metadata, MetadataValue, Selection } from './document.ts'
 export type { Vector } from './vector.ts'
@@ -20,14 +31,48 @@ export type { StaticEncoderOptions, TableChanges } from './encoder/static.ts'
 export type { AdapterExpert, Expert, LexicalExpert, ModelExpert, RemoteExpert, TableExpert } from './expert/expert.ts'
 export type { ExpertEvidence, ExpertScore, Pilot, Route, Router, RouterQuery, SparseFeatures } from './routing/router.ts'
 export type {
-  Candidate, LexicalOptions, ScanPage, ScanResult, Store, StoreEntry, StoreInfo, StoreOptions, StoreQuery, StoreResult, StoredDocument,
+  Candidate,
+  LexicalOptions,
+  ScanPage,
+  ScanResult,
+  Store,
+  StoreEntry,
+  StoreInfo,
+  StoreOptions,
+  StoreQuery,
+  StoreResult,
+  StoredDocument,
 } from './store/store.ts'
 export type { FusedHit, Fusion } from './routing/fusion.ts'
 export {
-  ClosedError, DimensionMismatchError, DownloadError, DuplicateExpertError, DuplicateIdError, EncoderFailedError, IndexCorruptError, IndexLockedError,
-  IndexMismatchError, IndexNotFoundError, IndexReadOnlyError, InvalidArgumentError, InvalidDataError, InvalidDocumentError, InvalidFilterError,
-  InvalidModelError, InvalidPackError, InvalidVectorError, MissingPackageError, ModelNotFoundError, NoExpertsError, OfflineError,
-  PilotfishError, StorageError, TrainingRefusedError, UnknownExpertError, UnsupportedError, WorkerFailedError,
+  ClosedError,
+  DimensionMismatchError,
+  DownloadError,
+  DuplicateExpertError,
+  DuplicateIdError,
+  EncoderFailedError,
+  IndexCorruptError,
+  IndexLockedError,
+  IndexMismatchError,
+  IndexNotFoundError,
+  IndexReadOnlyError,
+  InvalidArgumentError,
+  InvalidDataError,
+  InvalidDocumentError,
+  InvalidFilterError,
+  InvalidModelError,
+  InvalidPackError,
+  InvalidVectorError,
+  MissingPackageError,
+  ModelNotFoundError,
+  NoExpertsError,
+  OfflineError,
+  PilotfishError,
+  StorageError,
+  TrainingRefusedError,
+  UnknownExpertError,
+  UnsupportedError,
+  WorkerFailedError,
 } from './errors.ts'
 export type { ErrorCode } from './errors.ts'
 export { createEngine } from './engine/create.ts'

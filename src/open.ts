@@ -61,8 +61,10 @@ const general = 'general'
  */
 export async function openPilotfish(options: OpenOptions = {}): Promise<Engine> {
   const { directory, readOnly = false, base: ownBase, experts: extra = [], reembed = false, signal, onProgress } = options
-  if (ownBase && options.pack !== undefined) throw new InvalidArgumentError('base', 'was given beside a pack', 'A pack brings its own base; give one of the two.')
-  if (options.store && directory !== undefined) throw new InvalidArgumentError('store', 'was given beside a directory', 'Give one of the two.')
+  if (ownBase && options.pack !== undefined)
+    throw new InvalidArgumentError('base', 'was given beside a pack', 'A pack brings its own base; give one of the two.')
+  if (options.store && directory !== undefined)
+    throw new InvalidArgumentError('store', 'was given beside a directory', 'Give one of the two.')
   if (readOnly && reembed) throw new InvalidArgumentError('reembed', 'needs to write, but `readOnly` is set')
   signal?.throwIfAborted()
 

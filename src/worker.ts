@@ -72,10 +72,12 @@ export function startWorker(name: string, source: string, built: string): Worker
         settle(id)
         reject(signal!.reason)
       }
-      const finish = <A>(then: (value: A) => void) => (value: A): void => {
-        signal?.removeEventListener('abort', onAbort)
-        then(value)
-      }
+      const finish =
+        <A>(then: (value: A) => void) =>
+        (value: A): void => {
+          signal?.removeEventListener('abort', onAbort)
+          then(value)
+        }
       pending.set(id, { resolve: finish(resolve as (value: unknown) => void), reject: finish(reject), onReport })
       worker.ref()
       try {

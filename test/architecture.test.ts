@@ -6,7 +6,15 @@ import { describe, expect, it } from 'vitest'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const parts = ['encoder', 'expert', 'routing', 'store', 'train', 'eval', 'engine', 'cli']
-const contracts = ['encoder/encoder.ts', 'expert/expert.ts', 'routing/router.ts', 'routing/fusion.ts', 'store/store.ts', 'eval/qrels.ts', 'engine.ts']
+const contracts = [
+  'encoder/encoder.ts',
+  'expert/expert.ts',
+  'routing/router.ts',
+  'routing/fusion.ts',
+  'store/store.ts',
+  'eval/qrels.ts',
+  'engine.ts',
+]
 const foundation = ['vector.ts', 'errors.ts', 'document.ts', 'worker.ts', 'exit-gate.ts', 'safetensors.ts']
 /** Pure functions that another folder may borrow, with the reason. */
 const exceptions: Record<string, string> = {
@@ -28,7 +36,11 @@ function files(folder: string): string[] {
 function imports(file: string): Import[] {
   return ts.preProcessFile(readFileSync(join(root, file), 'utf8'), true, true).importedFiles.map(({ fileName }) => ({
     from: file,
-    to: fileName.startsWith('.') ? relative(root, resolve(root, dirname(file), fileName)).split(sep).join('/') : fileName,
+    to: fileName.startsWith('.')
+      ? relative(root, resolve(root, dirname(file), fileName))
+          .split(sep)
+          .join('/')
+      : fileName,
   }))
 }
 
@@ -54,7 +66,9 @@ describe('the architecture', () => {
   })
 
   it('lets contracts import only contracts and the foundation', () => {
-    const wrong = inSource.filter(({ from, to }) => contracts.includes(from.slice(4)) && ![...contracts, ...foundation].includes(to.slice(4)))
+    const wrong = inSource.filter(
+      ({ from, to }) => contracts.includes(from.slice(4)) && ![...contracts, ...foundation].includes(to.slice(4)),
+    )
     expect(wrong.map(show)).toEqual([])
   })
 
@@ -71,7 +85,12 @@ describe('the architecture', () => {
   })
 
   it('lets the command line use entry points and contracts only', () => {
-    const allowed = ['src/index.ts', 'src/train/index.ts', 'src/eval/index.ts', ...[...contracts, ...foundation].map((file) => `src/${file}`)]
+    const allowed = [
+      'src/index.ts',
+      'src/train/index.ts',
+      'src/eval/index.ts',
+      ...[...contracts, ...foundation].map((file) => `src/${file}`),
+    ]
     const wrong = inSource.filter(({ from, to }) => from.startsWith('src/cli/') && !to.startsWith('src/cli/') && !allowed.includes(to))
     expect(wrong.map(show)).toEqual([])
   })
@@ -83,7 +102,9 @@ describe('the architecture', () => {
   })
 
   it('imports optional packages lazily in the core', () => {
-    const { peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { peerDependencies: Record<string, string> }
+    const { peerDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      peerDependencies: Record<string, string>
+    }
     const eager = files('src').filter((file) => {
       const text = readFileSync(join(root, file), 'utf8')
       return Object.keys(peerDependencies).some((name) => new RegExp(`^import (?!type)[^\\n]*from '${name}[/']`, 'm').test(text))
@@ -96,7 +117,16 @@ describe('the architecture', () => {
     for (const file of files('src')) {
       const text = readFileSync(join(root, file), 'utf8').replace(/^(import|export) type [\s\S]*?from '[^']*'/gm, '')
       const targets = ts.preProcessFile(text, true, true).importedFiles.map(({ fileName }) => fileName)
-      graph.set(file, targets.filter((to) => to.startsWith('.')).map((to) => relative(root, resolve(root, dirname(file), to)).split(sep).join('/')))
+      graph.set(
+        file,
+        targets
+          .filter((to) => to.startsWith('.'))
+          .map((to) =>
+            relative(root, resolve(root, dirname(file), to))
+              .split(sep)
+              .join('/'),
+          ),
+      )
     }
     const done = new Set<string>()
     const cycles: string[] = []

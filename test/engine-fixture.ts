@@ -13,7 +13,10 @@ export const medicalWords = ['fever', 'dose', 'child', 'ibuprofen', 'cough', 'do
 export const shellWords = ['tar', 'grep', 'archive', 'file', 'kill', 'process', 'command', 'list']
 
 /** Counts known words: dimension i is word i. Vectors one can check in one's head; a text without known words is all zeros. */
-export function toyEncoder(words: readonly string[] = [...medicalWords, ...shellWords], id = `toy-${words.join('-')}`): Encoder & { readonly texts: string[] } {
+export function toyEncoder(
+  words: readonly string[] = [...medicalWords, ...shellWords],
+  id = `toy-${words.join('-')}`,
+): Encoder & { readonly texts: string[] } {
   const texts: string[] = []
   return {
     id,
@@ -37,7 +40,12 @@ export function toyEncoder(words: readonly string[] = [...medicalWords, ...shell
 }
 
 /** An adapter expert that hears only the dimensions of its own words. */
-export function toyExpert(name: string, words: readonly string[], base: Encoder & { readonly dimensions: number }, all: readonly string[]): AdapterExpert {
+export function toyExpert(
+  name: string,
+  words: readonly string[],
+  base: Encoder & { readonly dimensions: number },
+  all: readonly string[],
+): AdapterExpert {
   const adapt = (vector: Vector): Vector => normalize(vector.map((value, i) => (words.includes(all[i]!) ? value : value / 4)))
   const queryEncoder: Encoder = {
     ...base,
@@ -47,8 +55,22 @@ export function toyExpert(name: string, words: readonly string[], base: Encoder 
   return { kind: 'adapter', name, description: `Knows ${words.slice(0, 3).join(', ')}`, adapt, queryEncoder, documentEncoder: base }
 }
 
-export const medicalQueries = ['fever dose for a child', 'ibuprofen dose', 'child with cough and fever', 'pain doctor', 'cold cough doctor', 'ibuprofen for pain']
-export const shellQueries = ['tar archive file', 'grep a file', 'kill a process', 'command to list file', 'list process command', 'grep archive list']
+export const medicalQueries = [
+  'fever dose for a child',
+  'ibuprofen dose',
+  'child with cough and fever',
+  'pain doctor',
+  'cold cough doctor',
+  'ibuprofen for pain',
+]
+export const shellQueries = [
+  'tar archive file',
+  'grep a file',
+  'kill a process',
+  'command to list file',
+  'list process command',
+  'grep archive list',
+]
 
 export interface Toy {
   readonly engine: Engine

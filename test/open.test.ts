@@ -59,7 +59,11 @@ describe('openPilotfish', () => {
 
   it('gives questions in another script to the general expert or BM25, and finds them there', async () => {
     const fish = await opened()
-    await fish.add([...toyDocuments, { id: 'ru', text: 'Доза ибупрофена для ребёнка зависит от веса' }, { id: 'zh', text: '布洛芬的儿童剂量取决于体重' }])
+    await fish.add([
+      ...toyDocuments,
+      { id: 'ru', text: 'Доза ибупрофена для ребёнка зависит от веса' },
+      { id: 'zh', text: '布洛芬的儿童剂量取决于体重' },
+    ])
 
     const [russian, chinese] = await fish.retrieveMany(['какая доза ибупрофена ребёнку?', '布洛芬 儿童 剂量'], { topK: 1 })
 
@@ -107,7 +111,14 @@ describe('openPilotfish', () => {
   })
 
   it('opens with experts of your own beside those of the pack', async () => {
-    const fish = await opened({ experts: [{ expert: { kind: 'lexical', name: 'parts' }, queries: ['part number AX-1290', 'part AX-77', 'order part BX-9', 'spare part CX-4'] }] })
+    const fish = await opened({
+      experts: [
+        {
+          expert: { kind: 'lexical', name: 'parts' },
+          queries: ['part number AX-1290', 'part AX-77', 'order part BX-9', 'spare part CX-4'],
+        },
+      ],
+    })
 
     expect(fish.experts.list().find(({ name }) => name === 'parts')).toMatchObject({ kind: 'lexical', routed: true })
   })

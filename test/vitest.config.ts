@@ -14,6 +14,8 @@ export default defineConfig({
   },
   test: {
     reporters: process.env.CI ? ['default', ['json', { outputFile: '.cache/vitest.json' }]] : ['default'],
-    include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000,
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 })

@@ -10,13 +10,15 @@ const idLimit = 1_024
 
 /** @throws InvalidArgumentError */
 export function checkRetrieveOptions({ topK = 10, minSimilarity = -1, lexicalWeight = 0, diversity }: RetrieveOptions): void {
-  if (!Number.isInteger(topK) || topK < 0) throw new InvalidArgumentError('topK', `is ${String(topK)} but must be a whole number, 0 or more`)
+  if (!Number.isInteger(topK) || topK < 0)
+    throw new InvalidArgumentError('topK', `is ${String(topK)} but must be a whole number, 0 or more`)
   inRange('minSimilarity', minSimilarity, -1, 1)
   inRange('lexicalWeight', lexicalWeight, 0, 1)
   if (!diversity) return
   inRange('diversity.lambda', diversity.lambda ?? 0.5, 0, 1)
   const { fetchK = topK } = diversity
-  if (!Number.isInteger(fetchK) || fetchK < topK) throw new InvalidArgumentError('diversity.fetchK', `is ${fetchK} but must be a whole number, topK (${topK}) or more`)
+  if (!Number.isInteger(fetchK) || fetchK < topK)
+    throw new InvalidArgumentError('diversity.fetchK', `is ${fetchK} but must be a whole number, topK (${topK}) or more`)
 }
 
 function inRange(name: string, value: number, low: number, high: number): void {
@@ -36,7 +38,8 @@ export function queryText(query: unknown, index: number): { text: string; cut: b
  * @throws InvalidDocumentError
  */
 export function checkDocument(document: unknown, index: number): Document {
-  if (typeof document !== 'object' || document === null) throw new InvalidDocumentError(index, undefined, `is ${typeOf(document)} but must be an object with id and text`)
+  if (typeof document !== 'object' || document === null)
+    throw new InvalidDocumentError(index, undefined, `is ${typeOf(document)} but must be an object with id and text`)
   const { id, text, title, metadata } = document as Record<string, unknown>
   const refuse = (problem: string): never => {
     throw new InvalidDocumentError(index, id, problem)

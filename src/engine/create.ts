@@ -1,7 +1,12 @@
 import type { AddExpertOptions, Engine, Experts } from '../engine.ts'
 import type { Encoder } from '../encoder/encoder.ts'
 import {
-  ClosedError, DimensionMismatchError, DuplicateExpertError, InvalidArgumentError, NoExpertsError, UnsupportedError,
+  ClosedError,
+  DimensionMismatchError,
+  DuplicateExpertError,
+  InvalidArgumentError,
+  NoExpertsError,
+  UnsupportedError,
 } from '../errors.ts'
 import { isDense, type Expert } from '../expert/expert.ts'
 import type { Fusion } from '../routing/fusion.ts'
@@ -61,7 +66,10 @@ export function createEngine({ base, experts: initial, general, router, fusion, 
     }
     if (roster.experts.has(expert.name)) throw new DuplicateExpertError(expert.name)
     if (texts.length > 0 && !roster.router) {
-      throw new UnsupportedError('This engine has no router to teach queries to.', 'Open it with a router or a pack, or add the expert without queries and name it when asking.')
+      throw new UnsupportedError(
+        'This engine has no router to teach queries to.',
+        'Open it with a router or a pack, or add the expert without queries and name it when asking.',
+      )
     }
     const pilots = texts.map((text, i) => ({ text, vector: vectors[i]! }))
     roster = {
@@ -101,7 +109,8 @@ export function createEngine({ base, experts: initial, general, router, fusion, 
     retrieve: (query, options = {}) => run(async () => (await answer({ base, store, fusion }, roster, [query], options))[0]!),
     retrieveMany: (queries, options = {}) =>
       run(() => {
-        if (!Array.isArray(queries)) throw new InvalidArgumentError('queries', 'must be a list of strings', 'For one question use retrieve().')
+        if (!Array.isArray(queries))
+          throw new InvalidArgumentError('queries', 'must be a list of strings', 'For one question use retrieve().')
         return answer({ base, store, fusion }, roster, queries, options)
       }),
     route: (query, options = {}) =>
@@ -142,5 +151,6 @@ function checkExpert(expert: Expert, base: Encoder): void {
   if (!isDense(expert)) return
   const { queryEncoder, documentEncoder, name } = expert
   const actual = expert.kind === 'adapter' ? expert.adapt(new Float32Array(base.dimensions)).length : queryEncoder.dimensions
-  if (actual !== documentEncoder.dimensions) throw new DimensionMismatchError(`The space of expert "${name}"`, documentEncoder.dimensions, actual)
+  if (actual !== documentEncoder.dimensions)
+    throw new DimensionMismatchError(`The space of expert "${name}"`, documentEncoder.dimensions, actual)
 }

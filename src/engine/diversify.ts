@@ -14,7 +14,10 @@ export async function diversify(
   store: Store,
   space: string,
 ): Promise<FusedHit[]> {
-  const vectors = await store.vectors(space, hits.map(({ id }) => id))
+  const vectors = await store.vectors(
+    space,
+    hits.map(({ id }) => id),
+  )
   const left = new Set(hits.keys())
   const nearest = new Float64Array(hits.length)
   const picked: FusedHit[] = []

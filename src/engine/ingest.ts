@@ -18,7 +18,8 @@ export async function ingest(
   track: <T>(commit: Promise<T>) => Promise<T>,
   { signal, onProgress, batchSize = 512, total = sizeOf(source) }: AddOptions,
 ): Promise<AddResult> {
-  if (!Number.isInteger(batchSize) || batchSize < 1) throw new InvalidArgumentError('batchSize', `is ${batchSize} but must be a whole number, 1 or more`)
+  if (!Number.isInteger(batchSize) || batchSize < 1)
+    throw new InvalidArgumentError('batchSize', `is ${batchSize} but must be a whole number, 1 or more`)
   if (typeof source !== 'object' || source === null || !(Symbol.iterator in source || Symbol.asyncIterator in source)) {
     throw new InvalidArgumentError('documents', 'must be a list of documents', 'Wrap a single document in an array.')
   }
@@ -73,7 +74,7 @@ export async function backfill(
   for (const [space, encoder] of encoders) {
     const { documents: total } = await store.info()
     let embedded = 0
-    for (let after: string | undefined; ; ) {
+    for (let after: string | undefined; ;) {
       signal?.throwIfAborted()
       const page = await store.scan({ limit: 256, missing: space, ...(after !== undefined && { after }) })
       const work = page.documents.map(({ document, hash }) => ({ document, hash, known: undefined }))

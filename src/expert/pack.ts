@@ -49,7 +49,11 @@ export async function openPack(directory: string): Promise<Pack> {
   try {
     text = await readFile(manifestPath, 'utf8')
   } catch (error) {
-    throw new InvalidPackError(directory, 'has no readable pack.json; give the directory of a pack, or leave `pack` out for the bundled one', error)
+    throw new InvalidPackError(
+      directory,
+      'has no readable pack.json; give the directory of a pack, or leave `pack` out for the bundled one',
+      error,
+    )
   }
   const manifest = checkManifest(text, directory)
   const files = manifest.files ?? {}
@@ -91,13 +95,18 @@ function checkManifest(text: string, directory: string): PackManifest {
     throw new InvalidPackError(directory, problem)
   }
   if (typeof manifest !== 'object' || manifest === null) return refuse('has a pack.json that is not an object')
-  if (manifest.format !== 1) return refuse(`is of format ${String(manifest.format)}; this version of Pilotfish reads format 1. Update Pilotfish, or make the pack again`)
+  if (manifest.format !== 1)
+    return refuse(
+      `is of format ${String(manifest.format)}; this version of Pilotfish reads format 1. Update Pilotfish, or make the pack again`,
+    )
   if (typeof manifest.base?.path !== 'string') return refuse('names no base model in pack.json')
-  if (manifest.base.kind !== 'static' && manifest.base.kind !== 'onnx') return refuse(`has a base of kind "${String(manifest.base.kind)}"; static and onnx are known`)
+  if (manifest.base.kind !== 'static' && manifest.base.kind !== 'onnx')
+    return refuse(`has a base of kind "${String(manifest.base.kind)}"; static and onnx are known`)
   if (!Array.isArray(manifest.experts)) return refuse('lists no experts in pack.json')
   for (const expert of manifest.experts) {
     if (typeof expert?.name !== 'string') return refuse('has an expert without a name in pack.json')
-    if (!['table', 'adapter', 'lexical'].includes(expert.kind)) return refuse(`has the expert "${expert.name}" of kind "${String(expert.kind)}"; table, adapter and lexical are known`)
+    if (!['table', 'adapter', 'lexical'].includes(expert.kind))
+      return refuse(`has the expert "${expert.name}" of kind "${String(expert.kind)}"; table, adapter and lexical are known`)
     if (expert.kind !== 'lexical' && typeof expert.path !== 'string') return refuse(`names no file for the expert "${expert.name}"`)
   }
   return manifest
@@ -116,7 +125,12 @@ export interface TableWeights {
  * [n, dimensions / 2] with two 4-bit values a byte, low half first, offset by 8.
  * @throws InvalidPackError
  */
-export function tableWeights(tensors: ReadonlyMap<string, Tensor>, dimensions: number, vocabularySize: number, where: string): TableWeights {
+export function tableWeights(
+  tensors: ReadonlyMap<string, Tensor>,
+  dimensions: number,
+  vocabularySize: number,
+  where: string,
+): TableWeights {
   const rows = tensors.get('rows')
   const scales = tensors.get('scales')
   const deltas = tensors.get('deltas')
@@ -147,7 +161,11 @@ export function tableWeights(tensors: ReadonlyMap<string, Tensor>, dimensions: n
 }
 
 /** Reads `adapter.safetensors`: `down` F32 [rank, dimensions] and `up` F32 [dimensions, rank]. @throws InvalidPackError */
-export function adapterWeights(tensors: ReadonlyMap<string, Tensor>, dimensions: number, where: string): { down: Float32Array; up: Float32Array; rank: number } {
+export function adapterWeights(
+  tensors: ReadonlyMap<string, Tensor>,
+  dimensions: number,
+  where: string,
+): { down: Float32Array; up: Float32Array; rank: number } {
   const down = tensors.get('down')
   const up = tensors.get('up')
   const rank = down?.shape[0] ?? 0

@@ -15,7 +15,12 @@ interface Snippet {
 
 /** Every fenced `ts` block of the README and the docs. Later blocks of a page may use what earlier ones declared. */
 function snippets(): Snippet[] {
-  const pages = ['README.md', ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md')).map((name) => join('docs', name))]
+  const pages = [
+    'README.md',
+    ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => join('docs', name)),
+  ]
   return pages.flatMap((page) => {
     const blocks = [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code]) => code!)
     if (blocks.length === 0) return []
@@ -40,10 +45,11 @@ describe('code in the README and the docs', () => {
   it('compiles', () => {
     const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), (path) => readFileSync(path, 'utf8')) as { config: object }
     const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, root)
-    const program = ts.createProgram(
-      [...found.map(({ file }) => file), ...ts.sys.readDirectory(join(root, 'src'), ['.d.ts'])],
-      { ...options, noUnusedLocals: false, noUnusedParameters: false },
-    )
+    const program = ts.createProgram([...found.map(({ file }) => file), ...ts.sys.readDirectory(join(root, 'src'), ['.d.ts'])], {
+      ...options,
+      noUnusedLocals: false,
+      noUnusedParameters: false,
+    })
 
     const problems = ts.getPreEmitDiagnostics(program).map((problem) => {
       const { line } = problem.file?.getLineAndCharacterOfPosition(problem.start ?? 0) ?? { line: 0 }

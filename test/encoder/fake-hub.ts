@@ -54,15 +54,13 @@ export async function fakeHub(directory: string): Promise<FakeHub> {
       const commit = hub.branches.get(revision) ?? revision
       const content = hub.commits.get(commit)
       if (!content) return refuse(response, 404, `Invalid rev id: ${revision}`)
-      return void response
-        .setHeader('content-type', 'application/json')
-        .end(
-          JSON.stringify({
-            id: 'tiny/model',
-            sha: commit,
-            siblings: [...content.keys(), '../outside.json'].map((rfilename) => ({ rfilename })),
-          }),
-        )
+      return void response.setHeader('content-type', 'application/json').end(
+        JSON.stringify({
+          id: 'tiny/model',
+          sha: commit,
+          siblings: [...content.keys(), '../outside.json'].map((rfilename) => ({ rfilename })),
+        }),
+      )
     }
     const wanted = /^\/tiny\/model\/resolve\/([0-9a-f]{40})\/(.+)$/.exec(request.url!)
     const body = wanted && hub.commits.get(wanted[1]!)?.get(decodeURIComponent(wanted[2]!))

@@ -61,7 +61,12 @@ describe('add', () => {
   it('refuses an id that comes twice, by name', async () => {
     const { engine } = await toy()
 
-    const error = await engine.add([{ id: 'a', text: '1' }, { id: 'a', text: '2' }]).catch((reason: unknown) => reason)
+    const error = await engine
+      .add([
+        { id: 'a', text: '1' },
+        { id: 'a', text: '2' },
+      ])
+      .catch((reason: unknown) => reason)
 
     expect(error).toBeInstanceOf(DuplicateIdError)
     expect((error as DuplicateIdError).id).toBe('a')
@@ -148,7 +153,12 @@ describe('add', () => {
     }
     const { engine } = await toy(undefined, base)
 
-    expect(await engine.add([{ id: 'a', text: 'short' }, { id: 'b', text: 'x'.repeat(50) }])).toMatchObject({ truncated: 1 })
+    expect(
+      await engine.add([
+        { id: 'a', text: 'short' },
+        { id: 'b', text: 'x'.repeat(50) },
+      ]),
+    ).toMatchObject({ truncated: 1 })
   })
 })
 

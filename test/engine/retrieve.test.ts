@@ -40,7 +40,12 @@ describe('retrieve', () => {
     expect(route.decision).toBe('fused')
     expect(route.experts.map(({ name }) => name).sort()).toEqual(['medical', 'shell'])
     expect(route.experts.reduce((sum, { weight }) => sum + weight, 0)).toBeCloseTo(1)
-    expect(hits.slice(0, 2).map(({ document }) => document.id).sort()).toEqual(['m1', 's1'])
+    expect(
+      hits
+        .slice(0, 2)
+        .map(({ document }) => document.id)
+        .sort(),
+    ).toEqual(['m1', 's1'])
   })
 
   it('gives a question far from every expert to the general one', async () => {
@@ -186,7 +191,12 @@ describe('retrieve', () => {
     ])
 
     const plain = await engine.retrieve('ibuprofen dose fever child', { topK: 2, expert: 'general', lexicalWeight: 0 })
-    const varied = await engine.retrieve('ibuprofen dose fever child', { topK: 2, expert: 'general', lexicalWeight: 0, diversity: { lambda: 0.4 } })
+    const varied = await engine.retrieve('ibuprofen dose fever child', {
+      topK: 2,
+      expert: 'general',
+      lexicalWeight: 0,
+      diversity: { lambda: 0.4 },
+    })
 
     expect(plain.hits.map(({ document }) => document.id).sort()).toEqual(['m1', 'm1-copy'])
     expect(varied.hits.map(({ document }) => document.id)).not.toContain('m1-copy')

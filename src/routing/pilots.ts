@@ -29,21 +29,39 @@ export function packPilots(
 }
 
 /** Cosine to the nearest pilot; 0 when there is none. */
-export function nearestSimilarity({ values, dimensions, weights }: PilotVectors, query: Vector): number {
+export function nearestSimilarity(pilots: PilotVectors, query: Vector): number {
   let best = -1
-  for (let i = 0; i < weights.length; i++) best = Math.max(best, dot(query, values.subarray(i * dimensions, (i + 1) * dimensions)))
-  return weights.length === 0 ? 0 : Math.min(1, best)
+  for (let i = 0; i < pilots.weights.length; i++) best = Math.max(best, similarityTo(pilots, i, query))
+  return pilots.weights.length === 0 ? 0 : Math.min(1, best)
 }
 
 /** Weighted mean of the cosines to all pilots; 0 when there is none. */
-export function meanSimilarity({ values, dimensions, weights }: PilotVectors, query: Vector): number {
+export function meanSimilarity(pilots: PilotVectors, query: Vector): number {
   let sum = 0
   let total = 0
-  for (let i = 0; i < weights.length; i++) {
-    sum += weights[i]! * dot(query, values.subarray(i * dimensions, (i + 1) * dimensions))
-    total += weights[i]!
-  }
+  pilots.weights.forEach((weight, i) => {
+    sum += weight * similarityTo(pilots, i, query)
+    total += weight
+  })
   return total === 0 ? 0 : sum / total
+}
+
+/** `dot` without a view of the pilot: making the views took longer than the products. */
+function similarityTo({ values, dimensions }: PilotVectors, pilot: number, query: Vector): number {
+  const start = pilot * dimensions
+  let s0 = 0
+  let s1 = 0
+  let s2 = 0
+  let s3 = 0
+  let i = 0
+  for (; i + 3 < dimensions; i += 4) {
+    s0 += query[i]! * values[start + i]!
+    s1 += query[i + 1]! * values[start + i + 1]!
+    s2 += query[i + 2]! * values[start + i + 2]!
+    s3 += query[i + 3]! * values[start + i + 3]!
+  }
+  for (; i < dimensions; i++) s0 += query[i]! * values[start + i]!
+  return s0 + s1 + (s2 + s3)
 }
 
 /**

@@ -54,6 +54,6 @@ describe('textRouter', () => {
       Array.from({ length: 500 }, (_, i) => ['fever', 'dose', 'child', 'cough'].filter((_, bit) => (i >> bit) & 1).join(' ') || 'fever'),
     )
 
-    expect(textRouter([many]).state.experts[0]!.pilots.weights.length).toBeLessThanOrEqual(64)
+    expect(textRouter([many]).state.experts[0]!.pilots.weights.length).toBeLessThanOrEqual(32)
   })
 })

@@ -3,6 +3,7 @@ import type { Vector } from '../vector.ts'
 import { decide, type Decision, type Evidence } from './decision.ts'
 import { clausesOf, textFeatures } from './features.ts'
 import { sparseDot } from './logistic.ts'
+import { newcomerLift } from './newcomer.ts'
 import { clusterPilots, nearestSimilarity, packPilots, type PilotVectors } from './pilots.ts'
 import type { ExpertEvidence, Router, SparseFeatures } from './router.ts'
 import { countFeatures, trainTextModel, weighFeatures, type FeatureRarity, type TextModel } from './text-evidence.ts'
@@ -108,7 +109,12 @@ export function routerOf(state: TextRouterState): TextRouter {
       const others = experts.filter(({ name }) => name !== added.name)
       // A router that has counted no words yet takes its idea of rarity from its first expert.
       const rarity = state.rarity.queries > 0 ? state.rarity : countFeatures(added.examples)
-      return routerOf(settle({ ...state, experts: [...others, added], rarity }))
+      const settled = settle({ ...state, experts: [...others, added], rarity })
+      const lift = newcomerLift(added.name, evidence.pilots, settled)
+      const lifted = settled.experts.map((one) =>
+        one.name === added.name && one.model ? { ...one, model: { ...one.model, bias: one.model.bias + lift } } : one,
+      )
+      return routerOf({ ...settled, experts: lifted })
     },
     without(expert) {
       const left = experts.filter(({ name }) => name !== expert)

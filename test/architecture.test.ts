@@ -15,7 +15,7 @@ const contracts = [
   'eval/qrels.ts',
   'engine.ts',
 ]
-const foundation = ['vector.ts', 'errors.ts', 'document.ts', 'worker.ts', 'exit-gate.ts', 'safetensors.ts']
+const foundation = ['vector.ts', 'errors.ts', 'document.ts', 'worker.ts', 'exit-gate.ts', 'english.ts', 'safetensors.ts']
 /** Pure functions that another folder may borrow, with the reason. */
 const exceptions: Record<string, string> = {
   'eval/metrics/': 'metrics are leaf functions; trainers stop early by them',

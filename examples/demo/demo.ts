@@ -55,8 +55,8 @@ async function demo(): Promise<void> {
     const answers: Answer[] = []
     for (const [i, { question, expected, domain }] of asked.entries()) {
       const routed = await engine.retrieve(question, { topK: 5 })
-      // The same documents, the same index, but nobody is asked who knows this domain.
-      const general = await engine.retrieve(question, { topK: 5, expert: 'general' })
+      // The same documents and index, but one general embedding model and nothing else: no expert, no BM25.
+      const general = await engine.retrieve(question, { topK: 5, expert: 'general', lexicalWeight: 0 })
       const answer = { question, expected, domain, routed, general }
       answers.push(answer)
       show.answer(i + 1, answer)

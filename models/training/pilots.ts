@@ -55,7 +55,7 @@ export async function bundledPilots(
       }
     }
     const built = await buildPilots({
-      sets: sets.filter(({ expert }) => known.has(expert)).map(pilotSet),
+      sets: [...sets.map(pilotSet), ...spokenSets()].filter(({ expert }) => known.has(expert)),
       experts: [general, ...experts],
       base,
       search: store.search,
@@ -76,6 +76,28 @@ function pilotSet({ name, expert, documents, heldOut, train }: OwnedSet): PilotS
       grades: new Map(positives.map((place) => [`${name}/${documents[place]!.id}`, 1])),
     })),
     lessons: train.filter(({ variant }) => variant === undefined).map(({ text }) => text),
+    passages: documents.flatMap(({ title, text }) => [...(title ? [title] : []), ...sentences(text)]),
     filter: { set: name },
   }
+}
+
+/**
+ * Questions of every domain as people ask them aloud, written by us. Train queries are of one mould in some sets, and a
+ * router that knows only those takes how a question is put for what it is about.
+ */
+function spokenSets(): PilotSet[] {
+  const spoken = JSON.parse(readFileSync(new URL('spoken.json', import.meta.url), 'utf8')) as Record<string, string[]>
+  return Object.entries(spoken).map(([expert, texts]) => ({
+    name: `spoken ${expert}`,
+    expert,
+    queries: texts.map((text) => ({ text })),
+    weight: 10,
+  }))
+}
+
+function sentences(text: string): string[] {
+  return text
+    .split(/(?<=[.?!])\s+|\n+/)
+    .map((sentence) => sentence.trim())
+    .filter(({ length }) => length > 25 && length < 300)
 }

@@ -33,12 +33,12 @@ export function newcomerLift(name: string, pilots: readonly Pilot[], state: Text
   const claim = (vector: Vector, features: SparseFeatures): number =>
     Math.max(...others.map(({ model, pilots: known }) => words(model!, features) + weights.similarity * nearestSimilarity(known, vector)))
 
-  const background = others.map(({ examples }) => examples)
+  const background = others.map(({ examples }) => examples.map((features) => ({ features })))
   const lacking: number[] = []
   for (let fold = 0; fold < folds; fold++) {
     const seen = queries.filter((_, i) => i % folds !== fold)
     const model = trainTextModel(
-      seen.map(({ raw }) => raw),
+      seen.map(({ raw }) => ({ features: raw })),
       background,
       rarity,
     )

@@ -37,23 +37,35 @@ export function weighFeatures({ indices, values }: SparseFeatures, { queries, fr
   return { indices, values: weighed }
 }
 
+/** Something a classifier learns from. */
+export interface TextExample {
+  readonly features: SparseFeatures
+  /** Relative importance within its expert. @default 1 */
+  readonly weight?: number
+}
+
 /**
  * Learns to tell one expert's queries from those of the others, who all weigh the same however many queries they have.
  * `undefined` when one side is empty. The other experts' models are not touched.
  */
 export function trainTextModel(
-  own: readonly SparseFeatures[],
-  others: readonly (readonly SparseFeatures[])[],
+  own: readonly TextExample[],
+  others: readonly (readonly TextExample[])[],
   rarity: FeatureRarity,
 ): TextModel | undefined {
   const groups = others.filter((group) => group.length > 0)
   if (own.length === 0 || groups.length === 0) return undefined
-  const examples: LogisticExample[] = [
-    ...own.map((features) => ({ features: weighFeatures(features, rarity), positive: true })),
-    ...groups.flatMap((group) =>
-      group.map((features) => ({ features: weighFeatures(features, rarity), positive: false, weight: 1 / group.length })),
-    ),
-  ]
+  const examples: LogisticExample[] = own.map(({ features, weight = 1 }) => ({
+    features: weighFeatures(features, rarity),
+    positive: true,
+    weight,
+  }))
+  for (const group of groups) {
+    const total = group.reduce((sum, { weight = 1 }) => sum + weight, 0)
+    for (const { features, weight = 1 } of group) {
+      examples.push({ features: weighFeatures(features, rarity), positive: false, weight: weight / total })
+    }
+  }
   const { weights, bias } = trainLogistic(examples, featureDimensions)
   return { weights: Float32Array.from(weights), bias }
 }

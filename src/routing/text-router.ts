@@ -149,8 +149,11 @@ function withClauses(whole: readonly number[], clauses: readonly (readonly numbe
     if (clause[winner]! > clear) lifted[winner] = Math.max(lifted[winner]!, clause[winner]!)
   }
   const leader = whole.indexOf(Math.max(...whole))
-  return lifted.map((value) => Math.min(value, lifted[leader]!))
+  return lifted.map((value, i) => (i === leader ? value : Math.max(whole[i]!, Math.min(value, lifted[leader]! - overtakes))))
 }
+
+/** How far a lifted expert stays behind the leader. */
+const overtakes = 0.5
 
 /** Log-odds from which a clause belongs to an expert. */
 const clear = 1
@@ -187,8 +190,17 @@ function read({ expert, pilots, lexicalWeight }: ExpertEvidence): TextExpert {
 /** Trains the classifiers that are missing; those that are there stay as they are. */
 function settle(state: TextRouterState): TextRouterState {
   const experts = state.experts.map((expert) => {
-    const others = state.experts.filter((other) => other !== expert).map(({ examples }) => examples)
-    return expert.model ? expert : { ...expert, model: trainTextModel(expert.examples, others, state.rarity) }
+    const others = state.experts.filter((other) => other !== expert).map(({ examples }) => examples.map((features) => ({ features })))
+    return expert.model
+      ? expert
+      : {
+          ...expert,
+          model: trainTextModel(
+            expert.examples.map((features) => ({ features })),
+            others,
+            state.rarity,
+          ),
+        }
   })
   return { ...state, experts }
 }

@@ -14,10 +14,14 @@ export interface PilotSet {
   readonly name: string
   /** The expert of its domain. */
   readonly expert: string
-  /** Queries that no training saw, with grades by document id. */
-  readonly queries: readonly { readonly text: string; readonly grades: ReadonlyMap<string, number> }[]
+  /** Queries that no training saw, with grades by document id; in a set without documents, of its domain in other words, without grades. */
+  readonly queries: readonly { readonly text: string; readonly grades?: ReadonlyMap<string, number> }[]
   /** Texts of further train queries: they teach the router's classifiers which words belong to the domain. @default none */
   readonly lessons?: readonly string[]
+  /** Sentences of the set's documents: they teach the classifiers words of the domain that its queries happen not to use. @default none */
+  readonly passages?: readonly string[]
+  /** How much one of its queries teaches the classifiers, beside one of another set. @default 1 */
+  readonly weight?: number
   /** Selects the set's own documents: queries are then scored over them alone as well as over the whole collection. */
   readonly filter?: Filter
 }
@@ -73,6 +77,7 @@ export async function buildPilots(options: BuildPilotsOptions): Promise<BuiltPil
     ...set,
     queries: shuffled(set.queries, random(seed, 1)),
     lessons: shuffled(set.lessons ?? [], random(seed, 2)),
+    passages: shuffled(set.passages ?? [], random(seed, 3)),
   }))
   const experts = options.experts.filter(isDense)
   const names = experts.map(({ name }) => name)
@@ -92,7 +97,8 @@ export async function buildPilots(options: BuildPilotsOptions): Promise<BuiltPil
       options.onProgress?.({ ...clock(done), stage: `search ${set.name}` })
     })
     const queries = set.queries.map(({ text }, i): HeldOutQuery => ({ text, vector: vectors[i]!, found: found[i]! }))
-    groups.push({ set: set.name, expert: set.expert, queries, lessons: set.lessons })
+    const { name, expert, lessons, passages, weight = 1 } = set
+    groups.push({ set: name, expert, queries, lessons, passages, weight })
   }
   const labelled = labels === 'domain' && !dropTies ? groups : relabelled(groups, names, general, labels, dropTies)
   options.onProgress?.({ ...clock(done), stage: 'fit' })
@@ -116,7 +122,7 @@ async function searchSet(
   const found: Found[][] = queries.map(() => [])
   for (let from = 0; from < queries.length; from += block) {
     const part = queries.slice(from, from + block)
-    const scored = part.filter((_, i) => from + i < scoredPerSet)
+    const scored = part.flatMap(({ text, grades }, i) => (grades && from + i < scoredPerSet ? { text, grades, place: from + i } : []))
     const vectors = await Promise.all(
       experts.map(({ queryEncoder }) =>
         queryEncoder.encode(
@@ -135,7 +141,8 @@ async function searchSet(
     const results = await search([...everywhere, ...alone], signal && { signal })
     results.forEach((result, r) => {
       const i = r % scored.length
-      found[from + i]!.push({ result, score: (ranked) => ndcg(scored[i]!.grades, ranked, 10) })
+      const { grades, place } = scored[i]!
+      found[place]!.push({ result, score: (ranked) => ndcg(grades, ranked, 10) })
     })
     onBlock(part.length)
   }
@@ -166,6 +173,7 @@ function relabelled(
       expert,
       queries,
       lessons: expert === group.expert ? group.lessons : [],
+      passages: expert === group.expert ? (group.passages ?? []) : [],
     }))
   })
 }

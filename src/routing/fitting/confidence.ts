@@ -11,7 +11,7 @@ export interface LabelledSignals {
 }
 
 const wordWeights = [0.4, 0.5, 0.6, 0.8, 1, 1.25, 1.6]
-const similarityWeights = [0, 2, 4, 6, 8, 12]
+const similarityWeights = [0, 1, 2, 3]
 const biases = [-6, -5, -4, -3, -2, -1, 0]
 
 /** The weights under which experts' shares are the most probable given who should be asked (least cross entropy). */

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { textFeatures } from '../features.ts'
 import { clusterPilots, packPilots } from '../pilots.ts'
-import { countFeatures, trainTextModel } from '../text-evidence.ts'
+import { countFeatures, trainTextModel, type TextExample } from '../text-evidence.ts'
 import {
   defaultDecision,
   defaultWeights,
@@ -15,6 +15,9 @@ import type { HeldOutQuery, QueryGroup } from './queries.ts'
 
 /** Lessons a set gives at most: from 300 to 1500 routing accuracy rises by 2.5 points, and large sets must not drown small ones. */
 const mostLessons = 1500
+/** Sentences a set gives at most, and what one teaches beside a query: enough for the words of the domain, too little to take documents for questions. */
+const mostPassages = 3000
+const passageWeight = 0.3
 /** Counter-examples kept of an expert, for experts that are added later. */
 const mostExamples = 300
 
@@ -24,20 +27,29 @@ export async function learnRouter(groups: readonly QueryGroup[], signal?: AbortS
   const learned = names.map((name) => {
     const own = groups.filter(({ expert }) => expert === name)
     const queries = interleaved(own.map((group) => group.queries))
-    const lessons = own.flatMap((group) => group.lessons.slice(0, mostLessons)).map(textFeatures)
-    const texts = queries.map(({ text }) => textFeatures(text))
-    return { name, queries, texts, all: [...texts, ...lessons].filter(({ indices }) => indices.length > 0) }
+    const examples = own.flatMap(({ queries: asked, lessons, passages = [], weight = 1 }) => [
+      ...asked.map(({ text }) => ({ text, weight })),
+      ...lessons.slice(0, mostLessons).map((text) => ({ text, weight })),
+      ...passages.slice(0, mostPassages).map((text) => ({ text, weight: passageWeight })),
+    ])
+    const all = examples
+      .map(({ text, weight }): TextExample => ({ features: textFeatures(text), weight }))
+      .filter(({ features }) => features.indices.length > 0)
+    return { name, queries, all }
   })
-  const rarity = countFeatures(learned.flatMap(({ all }) => all))
+  const rarity = countFeatures(learned.flatMap(({ all }) => all.map(({ features }) => features)))
   const experts: TextExpert[] = []
-  for (const { name, queries, texts, all } of learned) {
+  for (const { name, queries, all } of learned) {
     await nextTurn()
     signal?.throwIfAborted()
     experts.push({
       name,
       lexicalWeight: undefined,
       pilots: clusterPilots(packPilots(name, queries), mostPilots),
-      examples: texts.filter(({ indices }) => indices.length > 0).slice(0, mostExamples),
+      examples: queries
+        .map(({ text }) => textFeatures(text))
+        .filter(({ indices }) => indices.length > 0)
+        .slice(0, mostExamples),
       model: trainTextModel(
         all,
         learned.filter((other) => other.name !== name).map((other) => other.all),

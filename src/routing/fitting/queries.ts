@@ -10,6 +10,10 @@ export interface QueryGroup {
   readonly queries: readonly HeldOutQuery[]
   /** Further queries of the set, as text: they teach the classifiers and nothing else, and are not stored. */
   readonly lessons: readonly string[]
+  /** Sentences of the set's documents: they teach the classifiers the domain's words, at a lower weight, and are not stored. @default none */
+  readonly passages?: readonly string[]
+  /** How much one of its queries teaches the classifiers, beside one of another group. @default 1 */
+  readonly weight?: number
 }
 
 /** A query that no training saw. */

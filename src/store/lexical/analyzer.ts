@@ -1,5 +1,4 @@
-import { createRequire } from 'node:module'
-import type * as Snowball from 'snowball-stemmers'
+import { stem } from '../../english.ts'
 import type { Analyzer } from './lexical.ts'
 
 /** Changes whenever the terms of any text do: postings of another version are rebuilt. */
@@ -57,7 +56,7 @@ function words(run: string): string[] {
   const terms = parts.length > 1 ? [foldAccents(run.toLowerCase()).slice(0, longest)] : []
   for (const part of parts) {
     const word = foldAccents(part.toLowerCase()).slice(0, longest)
-    if (word && !stopWords.has(word)) terms.push(/^[a-z]{3,}$/.test(word) ? snowball().stem(word) : word)
+    if (word && !stopWords.has(word)) terms.push(stem(word))
   }
   return terms
 }
@@ -76,13 +75,3 @@ function foldAccents(word: string): string {
         .replace(/[\u0300-\u036f]/g, '')
         .normalize('NFC')
 }
-
-let english: Stemmer | undefined
-
-function snowball(): Stemmer {
-  // 24 ms to load, so not before the first word.
-  english ??= (createRequire(import.meta.url)('snowball-stemmers') as typeof Snowball).newStemmer('english')
-  return english
-}
-
-type Stemmer = ReturnType<typeof Snowball.newStemmer>

@@ -37,11 +37,11 @@ const gateCost = 0.001
 /** How many of them may fall back, where that costs nothing: a route is there to be seen. */
 const mostFallback = 0.1
 /** What doubt may cost them, letting BM25 in where confidence is low. */
-const doubtCost = 0.003
+const doubtCost = 0.0015
 /** What fusing may cost them. */
-const fuseCost = 0.001
+const fuseCost = 0.002
 /** How many of the questions that name two domains should reach both. */
-const pairsWanted = 0.85
+const pairsWanted = 0.8
 
 /**
  * The highest threshold, the most doubt, and the least margin that lets questions of two domains reach both experts, that

@@ -40,17 +40,13 @@ const functionWords = new Set(
 export function textFeatures(text: string): SparseFeatures {
   const counts = new Map<number, number>()
   const count = (hash: number, amount: number): void => {
-    const index = (mix(hash) >>> 0) & (featureDimensions - 1)
+    const index = indexOf(hash)
     counts.set(index, (counts.get(index) ?? 0) + amount)
   }
-  const folded = text.slice(0, readAtMost).normalize('NFKC').toLowerCase().replace(/['’]/g, '')
   let previous = boundary
   let previousWeight = 1
-  for (const token of folded.match(tokens) ?? []) {
-    if (sentencePunctuation.test(token)) continue
-    const functional = functionWords.has(token)
+  for (const { hash, functional } of wordsOf(text)) {
     const weight = functional ? functionWordWeight : 1
-    const hash = startsWithDigit.test(token) ? numberWord : hashOf(functional ? token : stem(token))
     count(hash, weight)
     count(Math.imul(previous, 31) ^ hash, pairWeight * Math.min(weight, previousWeight))
     previous = hash
@@ -59,6 +55,25 @@ export function textFeatures(text: string): SparseFeatures {
 
   const indices = Uint32Array.from(counts.keys()).sort()
   return { indices, values: Float32Array.from(indices, (index) => damped(counts.get(index)!)) }
+}
+
+/** Feature indices of the words a text is about, each once: no pairs, no function words. */
+export function topicWords(text: string): Set<number> {
+  return new Set(wordsOf(text).flatMap(({ hash, functional }) => (functional ? [] : [indexOf(hash)])))
+}
+
+function wordsOf(text: string): { hash: number; functional: boolean }[] {
+  const folded = text.slice(0, readAtMost).normalize('NFKC').toLowerCase().replace(/['’]/g, '')
+  return (folded.match(tokens) ?? [])
+    .filter((token) => !sentencePunctuation.test(token))
+    .map((token) => {
+      const functional = functionWords.has(token)
+      return { hash: startsWithDigit.test(token) ? numberWord : hashOf(functional ? token : stem(token)), functional }
+    })
+}
+
+function indexOf(hash: number): number {
+  return (mix(hash) >>> 0) & (featureDimensions - 1)
 }
 
 /** The parts of a text that may be questions of their own: two words or more, between punctuation or conjunctions. None when there is but one, the first eight when there are more. */

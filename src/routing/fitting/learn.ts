@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { textFeatures } from '../features.ts'
 import { clusterPilots, packPilots } from '../pilots.ts'
-import { countFeatures, trainTextModel, type TextExample } from '../text-evidence.ts'
+import { countFeatures, trainTextModel, type TextExample, type TextModel } from '../text-evidence.ts'
 import {
   defaultDecision,
   defaultWeights,
@@ -12,12 +12,15 @@ import {
   type TextRouterState,
 } from '../text-router.ts'
 import type { HeldOutQuery, QueryGroup } from './queries.ts'
+import { topicLogOdds } from './topics.ts'
 
 /** Lessons a set gives at most: from 300 to 1500 routing accuracy rises by 2.5 points, and large sets must not drown small ones. */
 const mostLessons = 1500
 /** Sentences a set gives at most, and what one teaches beside a query: enough for the words of the domain, too little to take documents for questions. */
 const mostPassages = 3000
 const passageWeight = 0.3
+/** What the documents' words add to the classifiers' weights, per unit of log-odds. */
+const topicWeight = 0.5
 /** Counter-examples kept of an expert, for experts that are added later. */
 const mostExamples = 300
 
@@ -38,8 +41,9 @@ export async function learnRouter(groups: readonly QueryGroup[], signal?: AbortS
     return { name, queries, all }
   })
   const rarity = countFeatures(learned.flatMap(({ all }) => all.map(({ features }) => features)))
+  const topics = topicLogOdds(groups, names)
   const experts: TextExpert[] = []
-  for (const { name, queries, all } of learned) {
+  for (const [e, { name, queries, all }] of learned.entries()) {
     await nextTurn()
     signal?.throwIfAborted()
     experts.push({
@@ -50,14 +54,21 @@ export async function learnRouter(groups: readonly QueryGroup[], signal?: AbortS
         .map(({ text }) => textFeatures(text))
         .filter(({ indices }) => indices.length > 0)
         .slice(0, mostExamples),
-      model: trainTextModel(
-        all,
-        learned.filter((other) => other.name !== name).map((other) => other.all),
-        rarity,
+      model: withTopics(
+        trainTextModel(
+          all,
+          learned.filter((other) => other.name !== name).map((other) => other.all),
+          rarity,
+        ),
+        topics[e]!,
       ),
     })
   }
   return { experts, rarity, weights: defaultWeights, decision: defaultDecision }
+}
+
+function withTopics(model: TextModel | undefined, topics: Float32Array): TextModel | undefined {
+  return model && { ...model, weights: model.weights.map((weight, i) => weight + topicWeight * topics[i]!) }
 }
 
 /**

@@ -55,7 +55,10 @@ export async function answer(
     results.map(async (result, i) => {
       if (!result) return []
       const lexicalOnly = asked[i]!.lexicalWeight === 1
-      const hits = fusion(result, asked[i]!).filter((hit) => hit.similarity >= minSimilarity && !(lexicalOnly && hit.lexical === 0))
+      const lexicalExpert = asked[i]!.experts.length === 0 ? routes[i]!.experts[0]!.name : undefined
+      const hits = fusion(result, asked[i]!)
+        .map((hit) => (lexicalExpert === undefined ? hit : { ...hit, expert: lexicalExpert }))
+        .filter((hit) => hit.similarity >= minSimilarity && !(lexicalOnly && hit.lexical === 0))
       const space = plan[i]!.vectors[0]?.space
       return diversity && space !== undefined ? diversify(hits.slice(0, fetchK), topK, diversity, store, space) : hits.slice(0, topK)
     }),

@@ -90,6 +90,7 @@ describe('experts', () => {
     expect(route.experts).toEqual([{ name: 'words', weight: 1 }])
     expect(hits.map(({ document }) => document.id)).toEqual(['x1'])
     expect(hits[0]!.lexical).toBeGreaterThan(0)
+    expect(hits[0]!.expert).toBe('words')
   })
 
   it('are not added twice under one name', async () => {

@@ -17,7 +17,7 @@ await fish.add([
 ])
 
 // The router reads the question, chooses who knows its domain, and that expert searches.
-const { hits, route } = await fish.retrieve('how much ibuprofen for a toddler?', { topK: 1 })
+const { hits, route } = await fish.retrieve('what is the right dose of ibuprofen for a child?', { topK: 1 })
 
 console.log('asked: ', route.experts.map(({ name }) => name).join(' and '))
 console.log('answer:', hits[0]?.document.text)

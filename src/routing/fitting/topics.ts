@@ -2,9 +2,9 @@ import { featureDimensions, topicWords } from '../features.ts'
 import type { QueryGroup } from './queries.ts'
 
 /** Passages of a set that are counted. */
-const mostPassages = 20_000
+const mostPassages = 50_000
 /** Added to every share, so that a word seen once says little. */
-const smoothing = 0.0003
+const smoothing = 0.00003
 /** No word says more than this (natural logarithm of a ratio). */
 const most = 3
 /** Below this a word says nothing worth storing. */

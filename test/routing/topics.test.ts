@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { topicWords } from '../../src/routing/features.ts'
+import type { QueryGroup } from '../../src/routing/fitting/queries.ts'
 import { topicLogOdds } from '../../src/routing/fitting/topics.ts'
 import { learnRouter } from '../../src/routing/fitting/learn.ts'
 import { routerOf } from '../../src/routing/text-router.ts'
 
-const group = (expert: string, queries: readonly string[], passages: readonly string[]) => ({
+const group = (expert: string, queries: readonly string[], passages: readonly string[]): QueryGroup => ({
   set: expert,
   expert,
   queries: queries.map((text) => ({ text, vector: Float32Array.of(1, 0), found: [] })),
@@ -45,7 +46,7 @@ describe('topicLogOdds', () => {
   it('lets a router send a question to the expert whose documents know its words, though no query did', async () => {
     const vector = Float32Array.of(1, 0)
     const plain = [medical, shell].map((one) => ({ ...one, passages: [] }))
-    const scoreOf = async (groups: typeof plain): Promise<number> =>
+    const scoreOf = async (groups: readonly QueryGroup[]): Promise<number> =>
       routerOf(await learnRouter(groups))
         .route({ text: 'can I give my child ibuprofen', vector })
         .scores.find(({ expert }) => expert === 'medical')!.score

@@ -9,11 +9,16 @@ import { packResults, unpackQueries, type EntriesMessage, type OpenMessage, type
 let opened: Collection | undefined
 let gate: ExitGate = new Int32Array(new SharedArrayBuffer(8))
 let working = false
+/** What is built can be saved. */
+let lasting = false
 
 /** How long a slice of building keeps a request waiting at most, give or take a vector. */
 const buildMilliseconds = 2
 /** How long a batch of queries may keep the message that cancels it waiting. */
 const searchMilliseconds = 5
+
+/** How long closing an index goes on building its graphs: what is not built then, every later opening would have to. */
+const finishMilliseconds = 20_000
 
 type Context = Parameters<WorkerHandler>[1]
 
@@ -39,6 +44,7 @@ function buildLater(): void {
 serveWorker({
   open(message: OpenMessage) {
     gate = message.gate
+    lasting = message.directory !== undefined && !message.readOnly
     return throughGate(gate, () => {
       opened = openCollection(message)
       buildLater()
@@ -76,6 +82,8 @@ serveWorker({
   vectors: request((collection, { space, ids }: { space: string; ids: readonly string[] }) => collection.vectors(space, ids)),
   close: () =>
     throughGate(gate, () => {
+      const end = performance.now() + finishMilliseconds
+      while (lasting && opened?.work(50) && performance.now() < end) step(gate)
       opened?.close()
       opened = undefined
     }),

@@ -82,8 +82,8 @@ serveWorker({
   vectors: request((collection, { space, ids }: { space: string; ids: readonly string[] }) => collection.vectors(space, ids)),
   close: () =>
     throughGate(gate, () => {
-      const end = performance.now() + finishMilliseconds
-      while (lasting && opened?.work(50) && performance.now() < end) step(gate)
+      const end = performance.now() + (lasting ? finishMilliseconds : 0)
+      while (performance.now() < end && opened?.work(50)) step(gate)
       opened?.close()
       opened = undefined
     }),

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
+import { connect, type Connection } from './connection.ts'
 import {
   IndexCorruptError,
   IndexLockedError,
@@ -12,7 +12,7 @@ import {
 } from '../../errors.ts'
 import { readOnlyCopy } from './read-only-copy.ts'
 
-export type Connection = Database.Database
+export type { Connection }
 
 /** The file that holds everything true about an index. */
 export const databaseFile = 'index.sqlite'
@@ -26,7 +26,7 @@ const applicationId = 0x50694669
  * @throws IndexNotFoundError, IndexCorruptError, IndexReadOnlyError, UnsupportedError, StorageError
  */
 export function openDatabase(directory: string | undefined, readOnly: boolean): Connection {
-  if (directory === undefined) return prepare(new Database(':memory:'))
+  if (directory === undefined) return prepare(connect(':memory:'))
   const path = join(directory, databaseFile)
   if (readOnly && !existsSync(path)) throw new IndexNotFoundError(directory)
   return guarded(path, () => {
@@ -34,7 +34,7 @@ export function openDatabase(directory: string | undefined, readOnly: boolean): 
     const isNew = !existsSync(path)
     // A crash while it is made may leave an empty file, but never one with files made from it.
     if (!isNew && statSync(path).size === 0 && existsSync(join(directory, 'derived'))) throw new IndexCorruptError(path, 'is empty')
-    const database = new Database(path, { timeout: 5000 })
+    const database = connect(path, { timeout: 5000 })
     try {
       if (!isNew) checkFormat(database, path)
       database.pragma('journal_mode = WAL')
@@ -72,14 +72,14 @@ export function closeDatabase(database: Connection, writer: boolean): void {
 }
 
 function openForReading(directory: string, path: string): Connection {
-  let database = new Database(path, { readonly: true, timeout: 5000 })
+  let database = connect(path, { readonly: true, timeout: 5000 })
   try {
     database.prepare('SELECT 1 FROM sqlite_schema').get()
   } catch (error) {
     database.close()
     // A log cannot be shared where no file may be made.
     if (!/^SQLITE_(CANTOPEN|READONLY)/.test(codeOf(error) ?? '')) throw error
-    database = new Database(readOnlyCopy(path), { readonly: true })
+    database = connect(readOnlyCopy(path), { readonly: true })
   }
   try {
     if (database.pragma('user_version', { simple: true }) === 0 && isEmpty(database)) throw new IndexNotFoundError(directory)

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
+import { connect } from './connection.ts'
 import { IndexLockedError } from '../../errors.ts'
 import { guarded } from './database.ts'
 
@@ -11,7 +11,7 @@ import { guarded } from './database.ts'
 export function lockForWriting(directory: string): { release(): void } {
   const path = join(directory, 'writer.lock')
   return guarded(directory, () => {
-    const database = new Database(path, { timeout: 0 })
+    const database = connect(path, { timeout: 0 })
     try {
       // No rollback journal: the lock file is never written, so nothing is left behind or needs recovery.
       database.pragma('journal_mode = OFF')

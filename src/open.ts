@@ -1,20 +1,12 @@
-import { fileURLToPath } from 'node:url'
-import { join } from 'node:path'
 import type { AddProgress, Engine } from './engine.ts'
 import type { Encoder } from './encoder/encoder.ts'
-import { adaptedEncoder, lowRankAdapter } from './encoder/adapted.ts'
-import { onnxEncoder } from './encoder/onnx.ts'
-import { loadStaticModel, type StaticModel } from './encoder/static-model.ts'
-import { staticEncoder } from './encoder/static.ts'
 import { createEngine } from './engine/create.ts'
 import { backfill } from './engine/ingest.ts'
-import { IndexMismatchError, InvalidArgumentError, InvalidPackError } from './errors.ts'
+import { IndexMismatchError, InvalidArgumentError } from './errors.ts'
 import { isDense, type Expert } from './expert/expert.ts'
-import { adapterWeights, openPack, tableWeights, type Pack, type PackExpert } from './expert/pack.ts'
-import { readCalibration } from './routing/calibration.ts'
+import { bundledPack, generalExpert, generalName, loadPack, type LoadedPack } from './load-pack.ts'
 import { fusion } from './routing/convex-fusion.ts'
 import type { Router } from './routing/router.ts'
-import { loadRouter } from './routing/saved-router.ts'
 import { textRouter } from './routing/text-router.ts'
 import { embeddedStore } from './store/embedded.ts'
 import type { LexicalOptions, Store } from './store/store.ts'
@@ -52,9 +44,6 @@ export interface OpenExpert {
   readonly lexicalWeight?: number
 }
 
-/** Name of the expert that queries far from all others are given to. */
-const general = 'general'
-
 /**
  * Opens an engine: bundled experts and an in-memory index unless told otherwise.
  * @throws InvalidPackError, IndexMismatchError, IndexLockedError, IndexCorruptError, IndexReadOnlyError, StorageError
@@ -70,7 +59,7 @@ export async function openPilotfish(options: OpenOptions = {}): Promise<Engine> 
 
   const owned: { close(): Promise<void> }[] = []
   try {
-    const pilot = ownBase ? ownPilot(ownBase) : await packPilot(options.pack ?? bundledPack())
+    const pilot = ownBase ? ownPilot(ownBase) : await loadPack(options.pack ?? bundledPack())
     if (!ownBase) owned.push(pilot.base)
     const lexical = options.lexical ?? pilot.lexical
     const store = options.store ?? (await embeddedStore(directory ?? ':memory:', { readOnly, ...(lexical && { lexical }) }))
@@ -81,7 +70,7 @@ export async function openPilotfish(options: OpenOptions = {}): Promise<Engine> 
     const engine = createEngine({
       base: pilot.base,
       experts: pilot.experts,
-      general,
+      general: generalName,
       router: options.router ?? pilot.router,
       fusion: pilot.fusion,
       store,
@@ -95,59 +84,8 @@ export async function openPilotfish(options: OpenOptions = {}): Promise<Engine> 
   }
 }
 
-/** Directory of the pack that comes with the library. */
-export function bundledPack(): string {
-  // The same two steps up from src/open.ts and from dist/index.js.
-  return fileURLToPath(new URL('../models/bundled', import.meta.url))
-}
-
-interface Pilot {
-  readonly base: Encoder
-  readonly experts: readonly Expert[]
-  readonly router: Router
-  readonly fusion: ReturnType<typeof fusion>
-  readonly lexical?: LexicalOptions
-}
-
-function ownPilot(base: Encoder): Pilot {
+function ownPilot(base: Encoder): Pick<LoadedPack, 'base' | 'experts' | 'router' | 'fusion' | 'lexical'> {
   return { base, experts: [generalExpert(base)], router: textRouter([]), fusion: fusion() }
-}
-
-function generalExpert(base: Encoder): Expert {
-  return { kind: 'model', name: general, description: 'Answers what no other expert knows', queryEncoder: base, documentEncoder: base }
-}
-
-async function packPilot(directory: string): Promise<Pilot> {
-  const pack = await openPack(directory)
-  const { manifest } = pack
-  const path = join(directory, manifest.base.path)
-  const model = manifest.base.kind === 'static' ? await loadStaticModel(path) : undefined
-  const base = model ? staticEncoder(model) : await onnxEncoder(path)
-  const experts = await Promise.all(manifest.experts.map((entry) => packExpert(pack, entry, base, model)))
-  const router = manifest.router === undefined ? textRouter([]) : loadRouter(manifest.router, await pack.tensors('pilots.safetensors'))
-  return {
-    base,
-    experts: [generalExpert(base), ...experts],
-    router,
-    fusion: fusion(manifest.calibration === undefined ? undefined : readCalibration(manifest.calibration)),
-    ...(manifest.lexical && { lexical: manifest.lexical }),
-  }
-}
-
-async function packExpert(pack: Pack, entry: PackExpert, base: Encoder, model: StaticModel | undefined): Promise<Expert> {
-  const { name, description = '' } = entry
-  if (entry.kind === 'lexical') return { kind: 'lexical', name, description }
-  const path = entry.path!
-  const where = join(pack.directory, path)
-  const tensors = await pack.tensors(path)
-  const id = `${name}@${pack.manifest.files?.[path]?.slice(0, 16) ?? pack.manifest.version}`
-  if (entry.kind === 'adapter') {
-    const adapter = lowRankAdapter({ ...adapterWeights(tensors, base.dimensions, where), dimensions: base.dimensions, id })
-    return { kind: 'adapter', name, description, adapt: adapter, queryEncoder: adaptedEncoder(base, adapter), documentEncoder: base }
-  }
-  if (!model) throw new InvalidPackError(pack.directory, `has the table expert "${name}" on a base that is not static`)
-  const changes = { id, ...tableWeights(tensors, model.dimensions, model.vocabularySize, where) }
-  return { kind: 'table', name, description, queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
 }
 
 /** Sees to it that every stored document has a vector in every space in use. */

@@ -2,7 +2,8 @@ import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Engine } from '../src/engine.ts'
-import { bundledPack, openPilotfish } from '../src/open.ts'
+import { bundledPack } from '../src/load-pack.ts'
+import { openPilotfish } from '../src/open.ts'
 
 /** Questions of one domain, none of them among those the router learned from. */
 const questions: Record<string, readonly string[]> = {

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Engine } from '../src/engine.ts'
 import { IndexMismatchError, InvalidPackError } from '../src/errors.ts'
-import { bundledPack, openPilotfish, type OpenOptions } from '../src/open.ts'
+import { bundledPack } from '../src/load-pack.ts'
+import { openPilotfish, type OpenOptions } from '../src/open.ts'
 import { toyDocuments, toyEncoder } from './engine-fixture.ts'
 
 let folder: string

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -131,7 +132,8 @@ const listingPath = (repository: string, commit: string): string => join(reposit
 
 async function writeWhole(path: string, text: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  const temporary = `${path}.${process.pid}`
+  // Two calls of one process may write the same file at the same time; the last to finish wins, whole.
+  const temporary = `${path}.${randomUUID()}`
   await writeFile(temporary, text)
   await rename(temporary, path)
 }

@@ -1,0 +1,91 @@
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Encoder } from './encoder/encoder.ts'
+import { adaptedEncoder, lowRankAdapter } from './encoder/adapted.ts'
+import { onnxEncoder } from './encoder/onnx.ts'
+import { loadStaticModel, type StaticModel } from './encoder/static-model.ts'
+import { staticEncoder } from './encoder/static.ts'
+import { InvalidPackError } from './errors.ts'
+import type { Expert } from './expert/expert.ts'
+import { adapterWeights, openPack, tableWeights, type Pack, type PackExpert } from './expert/pack.ts'
+import { readCalibration, type Calibration } from './routing/calibration.ts'
+import { fusion } from './routing/convex-fusion.ts'
+import type { Fusion } from './routing/fusion.ts'
+import type { Router } from './routing/router.ts'
+import { loadRouter } from './routing/saved-router.ts'
+import { textRouter } from './routing/text-router.ts'
+import type { LexicalOptions } from './store/store.ts'
+
+/** A pack in working order: its files read and checked, its encoders open. */
+export interface LoadedPack {
+  readonly pack: Pack
+  readonly base: Encoder
+  /** The weights of a static base. */
+  readonly model: StaticModel | undefined
+  /** The general expert first, then those of the pack. */
+  readonly experts: readonly Expert[]
+  readonly router: Router
+  /** `undefined` in a pack that was not calibrated. */
+  readonly calibration: Calibration | undefined
+  readonly fusion: Fusion
+  /** BM25 constants the calibration was made with. */
+  readonly lexical?: LexicalOptions
+}
+
+/** Name of the expert that queries far from all others are given to. */
+export const generalName = 'general'
+
+/** Directory of the pack that comes with the library. */
+export function bundledPack(): string {
+  // The same two steps up from src/load-pack.ts and from dist/index.js.
+  return fileURLToPath(new URL('../models/bundled', import.meta.url))
+}
+
+/** Opens a pack directory. The base is the caller's to close. @throws InvalidPackError */
+export async function loadPack(directory: string): Promise<LoadedPack> {
+  const pack = await openPack(directory)
+  const { manifest } = pack
+  const path = join(directory, manifest.base.path)
+  const model = manifest.base.kind === 'static' ? await loadStaticModel(path) : undefined
+  const base = model ? staticEncoder(model) : await onnxEncoder(path)
+  const experts = await Promise.all(manifest.experts.map((entry) => packExpert(pack, entry, base, model)))
+  const router = manifest.router === undefined ? textRouter([]) : loadRouter(manifest.router, await pack.tensors('pilots.safetensors'))
+  const calibration = manifest.calibration === undefined ? undefined : readCalibration(manifest.calibration)
+  return {
+    pack,
+    base,
+    model,
+    experts: [generalExpert(base), ...experts],
+    router,
+    calibration,
+    fusion: fusion(calibration),
+    ...(manifest.lexical && { lexical: manifest.lexical }),
+  }
+}
+
+/** The base as an expert of its own. */
+export function generalExpert(base: Encoder): Expert {
+  return {
+    kind: 'model',
+    name: generalName,
+    description: 'Answers what no other expert knows',
+    queryEncoder: base,
+    documentEncoder: base,
+  }
+}
+
+async function packExpert(pack: Pack, entry: PackExpert, base: Encoder, model: StaticModel | undefined): Promise<Expert> {
+  const { name, description = '' } = entry
+  if (entry.kind === 'lexical') return { kind: 'lexical', name, description }
+  const path = entry.path!
+  const where = join(pack.directory, path)
+  const tensors = await pack.tensors(path)
+  const id = `${name}@${pack.manifest.files?.[path]?.slice(0, 16) ?? pack.manifest.version}`
+  if (entry.kind === 'adapter') {
+    const adapter = lowRankAdapter({ ...adapterWeights(tensors, base.dimensions, where), dimensions: base.dimensions, id })
+    return { kind: 'adapter', name, description, adapt: adapter, queryEncoder: adaptedEncoder(base, adapter), documentEncoder: base }
+  }
+  if (!model) throw new InvalidPackError(pack.directory, `has the table expert "${name}" on a base that is not static`)
+  const changes = { id, ...tableWeights(tensors, model.dimensions, model.vocabularySize, where) }
+  return { kind: 'table', name, description, queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
+}

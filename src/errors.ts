@@ -14,6 +14,7 @@ export type ErrorCode =
   | 'DOWNLOAD_FAILED'
   | 'OFFLINE'
   | 'INVALID_PACK'
+  | 'PACK_NOT_WRITTEN'
   | 'INVALID_DATA'
   | 'INDEX_NOT_FOUND'
   | 'INDEX_MISMATCH'
@@ -123,8 +124,8 @@ export class UnknownExpertError extends PilotfishError {
 export class DuplicateExpertError extends PilotfishError {
   readonly expert: string
 
-  constructor(expert: string) {
-    super('DUPLICATE_EXPERT', `An expert named ${JSON.stringify(expert)} is already there. Remove it first, or choose another name.`)
+  constructor(expert: string, advice = 'Remove it first, or choose another name.') {
+    super('DUPLICATE_EXPERT', `An expert named ${JSON.stringify(expert)} is already there. ${advice}`)
     this.expert = expert
   }
 }
@@ -215,6 +216,16 @@ export class InvalidDataError extends PilotfishError {
     super('INVALID_DATA', `${path}${line === undefined ? '' : `, line ${line},`} ${problem}.`, { cause })
     this.path = path
     this.line = line
+  }
+}
+
+/** A pack could not be written. What lay there before is unharmed. */
+export class PackNotWrittenError extends PilotfishError {
+  readonly path: string
+
+  constructor(path: string, problem: string, cause?: unknown) {
+    super('PACK_NOT_WRITTEN', `The pack at ${path} was not written: ${problem}. What lay there before is unharmed.`, { cause })
+    this.path = path
   }
 }
 
@@ -389,6 +400,7 @@ const classes: Record<string, { prototype: object }> = {
   DownloadError,
   OfflineError,
   InvalidPackError,
+  PackNotWrittenError,
   InvalidDataError,
   IndexNotFoundError,
   IndexMismatchError,

@@ -67,6 +67,7 @@ export {
   ModelNotFoundError,
   NoExpertsError,
   OfflineError,
+  PackNotWrittenError,
   PilotfishError,
   StorageError,
   TrainingRefusedError,

@@ -13,6 +13,7 @@ import { fusion } from './routing/convex-fusion.ts'
 import type { Fusion } from './routing/fusion.ts'
 import type { Router } from './routing/router.ts'
 import { loadRouter } from './routing/saved-router.ts'
+import type { Tensor } from './safetensors.ts'
 import { textRouter } from './routing/text-router.ts'
 import type { LexicalOptions } from './store/store.ts'
 
@@ -49,7 +50,10 @@ export async function loadPack(directory: string): Promise<LoadedPack> {
   const model = manifest.base.kind === 'static' ? await loadStaticModel(path) : undefined
   const base = model ? staticEncoder(model) : await onnxEncoder(path)
   const experts = await Promise.all(manifest.experts.map((entry) => packExpert(pack, entry, base, model)))
-  const router = manifest.router === undefined ? textRouter([]) : loadRouter(manifest.router, await pack.tensors('pilots.safetensors'))
+  const router =
+    manifest.router === undefined
+      ? textRouter([])
+      : loadRouter(manifest.router, await pack.tensors(manifest.pilots ?? 'pilots.safetensors'))
   const calibration = manifest.calibration === undefined ? undefined : readCalibration(manifest.calibration)
   return {
     pack,
@@ -75,17 +79,24 @@ export function generalExpert(base: Encoder): Expert {
 }
 
 async function packExpert(pack: Pack, entry: PackExpert, base: Encoder, model: StaticModel | undefined): Promise<Expert> {
-  const { name, description = '' } = entry
-  if (entry.kind === 'lexical') return { kind: 'lexical', name, description }
+  if (entry.kind === 'lexical') return { kind: 'lexical', name: entry.name, description: entry.description ?? '' }
   const path = entry.path!
-  const where = join(pack.directory, path)
-  const tensors = await pack.tensors(path)
-  const id = `${name}@${pack.manifest.files?.[path]?.slice(0, 16) ?? pack.manifest.version}`
+  const version = pack.manifest.files?.[path]?.slice(0, 16) ?? pack.manifest.version
+  return expertOf({ entry, version, tensors: await pack.tensors(path), where: join(pack.directory, path) }, { base, model })
+}
+
+/** A dense expert from its stored weights. @param version Tells these weights from others of the same name. @throws InvalidPackError */
+export function expertOf(
+  { entry, version, tensors, where }: { entry: PackExpert; version: string; tensors: ReadonlyMap<string, Tensor>; where: string },
+  { base, model }: Pick<LoadedPack, 'base' | 'model'>,
+): Expert {
+  const { name, description = '' } = entry
+  const id = `${name}@${version}`
   if (entry.kind === 'adapter') {
     const adapter = lowRankAdapter({ ...adapterWeights(tensors, base.dimensions, where), dimensions: base.dimensions, id })
     return { kind: 'adapter', name, description, adapt: adapter, queryEncoder: adaptedEncoder(base, adapter), documentEncoder: base }
   }
-  if (!model) throw new InvalidPackError(pack.directory, `has the table expert "${name}" on a base that is not static`)
+  if (!model) throw new InvalidPackError(where, `belongs to the table expert "${name}", but its base is not static`)
   const changes = { id, ...tableWeights(tensors, model.dimensions, model.vocabularySize, where) }
   return { kind: 'table', name, description, queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
 }

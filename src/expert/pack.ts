@@ -14,8 +14,10 @@ export interface PackManifest {
   readonly languages: readonly string[]
   readonly base: { readonly path: string; readonly kind: 'static' | 'onnx' }
   readonly experts: readonly PackExpert[]
-  /** What `loadRouter` reads, beside `pilots.safetensors`. */
+  /** What `loadRouter` reads, beside the file `pilots` names. */
   readonly router?: unknown
+  /** The router's tensors, relative to the pack. @default 'pilots.safetensors' */
+  readonly pilots?: string
   /** What `fusion` reads. */
   readonly calibration?: unknown
   /** BM25 constants the calibration was made with. */

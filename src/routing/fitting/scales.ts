@@ -9,10 +9,10 @@ export interface FittedScales {
 }
 
 /** Gentle slopes fuse best: scores stay close to linear in the cosine. */
-const slope = 3
+export const slope = 3
 /** From 7 to 30 held-out queries score within 0.1 points; one value keeps shares comparable between packs. */
 const half = 15
-const shares = Array.from({ length: 21 }, (_, i) => i / 20)
+export const shares = Array.from({ length: 21 }, (_, i) => i / 20)
 /** Shares within 0.1 points of the best are as good as the best: of those the one nearest the common share is taken. */
 const indifference = 0.001
 
@@ -63,7 +63,7 @@ function searched({ queries }: QueryGroup): HeldOutQuery[] {
 }
 
 /** Half way between the median best right document and the median tenth best wrong one. */
-function centreOf(queries: readonly HeldOutQuery[], expert: number): number {
+export function centreOf(queries: readonly HeldOutQuery[], expert: number): number {
   const right: number[] = []
   const wrong: number[] = []
   for (const found of queries.flatMap((query) => query.found)) {

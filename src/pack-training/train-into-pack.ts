@@ -1,0 +1,248 @@
+import type { Encoder } from '../encoder/encoder.ts'
+import { DuplicateExpertError, InvalidArgumentError } from '../errors.ts'
+import { isDense } from '../expert/expert.ts'
+import type { PackExpert, PackManifest } from '../expert/pack.ts'
+import { versionedPath, writePack } from '../expert/write-pack.ts'
+import { expertOf, generalName, loadPack, type LoadedPack } from '../load-pack.ts'
+import { fitNewcomerScale } from '../routing/fitting/newcomer-scale.ts'
+import { defaultCalibration } from '../routing/calibration.ts'
+import { newcomerFigures, type NewcomerFigures } from '../routing/newcomer-figures.ts'
+import type { ExpertEvidence, Pilot, Router } from '../routing/router.ts'
+import { saveRouter } from '../routing/saved-router.ts'
+import { routerOf, type TextRouter } from '../routing/text-router.ts'
+import { readSafetensors, writeSafetensors } from '../safetensors.ts'
+import { trainExpert, type AdapterExpertOptions } from '../train/expert/expert.ts'
+import type { TrainingPair, TrainingQuery, TrainingSet } from '../train/expert/pairs.ts'
+import { adapterFile, tableFile } from '../train/files.ts'
+import { startClock, type TrainingProgress } from '../train/progress.ts'
+import { random, shuffled } from '../train/random.ts'
+import { divide, type Division } from './division.ts'
+import { expertFigures, type ExpertFigures } from './figures.ts'
+import { searchHeldOut } from './search.ts'
+import { packTarget } from './target.ts'
+
+export interface TrainIntoPackOptions {
+  /** Of the new expert: letters, digits, `-` and `_`. */
+  readonly name: string
+  /** Questions with passages that answer them; `readPairs` reads files. */
+  readonly pairs?: readonly TrainingPair[] | TrainingSet
+  /** Pairs made of documents (`pairsFromDocuments`): trained on beside `pairs`, which then judge; alone they judge themselves. */
+  readonly madeUp?: TrainingSet
+  /** One line for people: what the expert knows. */
+  readonly description?: string
+  /** Directory of the pack to start from. @default the one at `out`, if any, else the bundled one */
+  readonly pack?: string
+  /** Directory of the pack with the new expert; a pack that is there is changed in place. @default `pack` */
+  readonly out?: string
+  /** @default 'table' on a static base, else 'adapter' */
+  readonly method?: 'table' | 'adapter'
+  /** Take the place of an expert of that name. @default false, an error */
+  readonly replace?: boolean
+  /** Keep an expert that does not beat the general one on held-out questions. @default false */
+  readonly force?: boolean
+  /** Settings of the training itself, where its defaults do not suit. */
+  readonly training?: Pick<AdapterExpertOptions, 'foreign' | 'rates' | 'steps' | 'batchSize' | 'temperature' | 'hardNegatives' | 'rank'>
+  /** @default 1 */
+  readonly seed?: number
+  /** Stops; the pack stays as it was. */
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: PackTrainingProgress) => void
+}
+
+export interface PackTrainingProgress extends TrainingProgress {
+  readonly stage: 'train' | 'score' | 'route' | 'write'
+}
+
+/** An expert that is in its pack, with what it is worth. */
+export interface PackTraining {
+  readonly name: string
+  /** Directory of the pack that holds it. */
+  readonly pack: string
+  readonly method: 'table' | 'adapter'
+  readonly trained: {
+    /** Questions it learned from, those made of documents among them. */
+    readonly queries: number
+    readonly madeUp: number
+    /** Passages of the collections. */
+    readonly documents: number
+  }
+  /** On questions it has not learned from. They decided when to stop, so expect a little less of new ones. */
+  readonly heldOut: ExpertFigures & {
+    /** Whether these questions were made of documents. */
+    readonly madeUp: boolean
+  }
+  readonly routing: NewcomerFigures
+  /** BM25's share for its questions, in [0, 1]. */
+  readonly lexicalWeight: number
+  readonly seconds: { readonly training: number; readonly total: number }
+}
+
+/** Queries that teach the router, and those it keeps as counter-examples for experts to come. */
+const mostLessons = 1500
+const mostExamples = 300
+
+/**
+ * From pairs to an expert in a pack: trains it on the pack's base, fits its BM25 share and its scale to held-out questions,
+ * teaches the pack's router when to ask it, and writes the pack, all of it or nothing. Documents stay as they are embedded, so
+ * an index made with the old pack opens under the new one. Equal inputs and seeds give equal packs.
+ * @throws TrainingRefusedError when the expert does not beat the general one, DuplicateExpertError, InvalidArgumentError,
+ * InvalidPackError, PackNotWrittenError
+ */
+export async function trainIntoPack(options: TrainIntoPackOptions): Promise<PackTraining> {
+  const started = performance.now()
+  const { name, description = '', seed = 1, signal, onProgress } = options
+  checkName(name)
+  const target = await packTarget(options)
+  const loaded = await loadPack(target.source)
+  try {
+    const old = loaded.pack.manifest.experts.find((expert) => expert.name === name)
+    if (old && !options.replace)
+      throw new DuplicateExpertError(name, `Choose another name, or let the new one take its place: --replace (\`replace: true\`).`)
+    const method = options.method ?? (loaded.model ? 'table' : 'adapter')
+    const division = divide(options.pairs, options.madeUp, seed)
+    const [judging] = division.sets
+
+    const { file, path } = await trained(options, method, division, loaded)
+    const seconds = (performance.now() - started) / 1000
+    const entry: PackExpert = { name, kind: method, path, ...(description && { description }) }
+    const { tensors } = readSafetensors(file, path)
+    const expert = expertOf({ entry, version: 'new', tensors, where: path }, loaded)
+
+    const score = startClock(judging.documents.length + judging.heldOut.length)
+    const queries = await searchHeldOut(judging.documents, judging.heldOut, {
+      base: loaded.base,
+      experts: [loaded.experts[0]!, expert].filter(isDense),
+      ...(loaded.lexical && { lexical: loaded.lexical }),
+      ...(signal && { signal }),
+      onProgress: (done) => onProgress?.({ ...score(done), stage: 'score' }),
+    })
+    const fitted = fitNewcomerScale(queries, name, [generalName, name], loaded.calibration ?? defaultCalibration, expectedShare)
+    const { lexicalWeight, calibration } = fitted
+
+    onProgress?.({ stage: 'route', done: 0, total: 1, eta: undefined })
+    const unseen = queries.map(({ text, vector }) => ({ text, vector }))
+    const seen = await lessons(division, loaded.base, seed, signal)
+    const evidence: ExpertEvidence = { expert: name, pilots: [...unseen, ...seen], lexicalWeight }
+    const routing = newcomerFigures(loaded.router, evidence, seen, unseen)
+    const router = trimmed(loaded.router.with(evidence), name)
+
+    const heldOut = expertFigures(queries, {
+      documents: judging.documents.length,
+      expert: name,
+      general: generalName,
+      calibration,
+      lexicalWeight,
+      seed,
+    })
+    signal?.throwIfAborted()
+    onProgress?.({ stage: 'write', done: 0, total: 1, eta: undefined })
+    const { manifest } = loaded.pack
+    const saved = saveRouter(router)
+    const pilots = writeSafetensors(saved.tensors)
+    const pilotsPath = versionedPath('pilots.safetensors', pilots)
+    const next: Omit<PackManifest, 'files'> & { files?: PackManifest['files'] } = {
+      ...manifest,
+      experts: [
+        ...manifest.experts.filter((each) => each !== old),
+        { ...entry, heldOut: { general: rounded(heldOut.general['ndcg@10']), expert: rounded(heldOut.expert['ndcg@10']) } },
+      ],
+      router: saved.manifest,
+      pilots: pilotsPath,
+      calibration,
+    }
+    delete next.files
+    await writePack(loaded.pack, target.out, {
+      manifest: next,
+      files: new Map([
+        [path, file],
+        [pilotsPath, pilots],
+      ]),
+      dropped: [manifest.pilots ?? 'pilots.safetensors', ...(old?.path === undefined ? [] : [old.path])],
+    })
+    const learned = division.sets.map((set) => set.queries.length)
+    const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+    return {
+      name,
+      pack: target.out,
+      method,
+      trained: {
+        queries: sum(learned),
+        madeUp: division.madeUp ? sum(learned) : sum(learned.slice(1)),
+        documents: sum(division.sets.map((set) => set.documents.length)),
+      },
+      heldOut: { ...heldOut, madeUp: division.madeUp },
+      routing,
+      lexicalWeight,
+      seconds: { training: seconds, total: (performance.now() - started) / 1000 },
+    }
+  } finally {
+    await loaded.base.close()
+  }
+}
+
+/** Where BM25's share lies when held-out questions leave it open. */
+const expectedShare = 0.5
+
+function checkName(name: string): void {
+  if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name))
+    throw new InvalidArgumentError('name', `is ${JSON.stringify(name)}`, 'Use up to 64 letters, digits, - and _.')
+  if (name === generalName)
+    throw new InvalidArgumentError('name', `is ${JSON.stringify(name)}, which is the base itself`, 'Choose another.')
+}
+
+/** Trains the expert and gives the file of its weights. */
+async function trained(
+  { name, force = false, seed = 1, signal, onProgress, training = {} }: TrainIntoPackOptions,
+  method: 'table' | 'adapter',
+  { sets }: Division,
+  { base, model }: LoadedPack,
+): Promise<{ file: Uint8Array; path: string }> {
+  const common = {
+    ...training,
+    name,
+    pairs: sets,
+    force,
+    seed,
+    ...(signal && { signal }),
+    onProgress: (progress: TrainingProgress) => onProgress?.({ ...progress, stage: 'train' }),
+  }
+  if (method === 'adapter') {
+    const { changes } = await trainExpert({ ...common, method, base })
+    const file = adapterFile(changes)
+    return { file, path: versionedPath(`experts/${name}/adapter.safetensors`, file) }
+  }
+  if (!model) throw new InvalidArgumentError('method', 'is "table", but the base of the pack is not static', 'Train an adapter.')
+  const { changes } = await trainExpert({ ...common, method, base: model })
+  const file = tableFile(changes, model.dimensions, 8)
+  return { file, path: versionedPath(`experts/${name}/table.safetensors`, file) }
+}
+
+/** Questions that the expert has learned from, for the router: the user's own first. */
+async function lessons(
+  { sets }: Division,
+  base: Encoder,
+  seed: number,
+  signal: AbortSignal | undefined,
+): Promise<(Pilot & { text: string })[]> {
+  const chosen: TrainingQuery[] = []
+  for (const { queries } of sets) chosen.push(...shuffled(queries, random(seed, 0x1e55)).slice(0, mostLessons - chosen.length))
+  const vectors = await base.encode(
+    chosen.map(({ text }) => text),
+    signal && { signal },
+  )
+  return chosen.map(({ text }, i) => ({ text, vector: vectors[i]! }))
+}
+
+/** Keeps as many of the newcomer's examples as of other experts. */
+function trimmed(router: Router, name: string): Router {
+  if (!('state' in router) || !('rarity' in (router as TextRouter).state)) return router
+  const { state } = router as TextRouter
+  const experts = state.experts.map((expert) =>
+    expert.name === name ? { ...expert, examples: expert.examples.slice(0, mostExamples) } : expert,
+  )
+  return routerOf({ ...state, experts })
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 10_000) / 10_000
+}

@@ -8,6 +8,7 @@ import { expertsCommand } from './commands/experts.ts'
 import { infoCommand } from './commands/info.ts'
 import { routeCommand } from './commands/route.ts'
 import { searchCommand } from './commands/search.ts'
+import { trainCommand } from './commands/train.ts'
 import { UsageError, type Environment, type ExitCode } from './environment.ts'
 
 /** Executes one command line (without `node` and the script's name) and returns its exit code. Never rejects. */
@@ -36,7 +37,7 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
       'after',
       "\nExamples:\n  $ pilotfish add ./docs --index ./knowledge\n  $ pilotfish search 'how much ibuprofen for a toddler?' --index ./knowledge",
     )
-  for (const make of [addCommand, searchCommand, routeCommand, infoCommand, deleteCommand, expertsCommand, evalCommand]) {
+  for (const make of [addCommand, searchCommand, routeCommand, infoCommand, deleteCommand, expertsCommand, trainCommand, evalCommand]) {
     program.addCommand(make(environment, end).option('--verbose', 'show the stack of an error'))
   }
   for (const each of [program, ...program.commands]) {

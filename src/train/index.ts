@@ -23,3 +23,4 @@ export { trainIntoPack, type PackTraining, type PackTrainingProgress, type Train
 export type { ExpertFigures, RetrievalScores } from '../pack-training/figures.ts'
 export type { NewcomerFigures } from '../routing/newcomer-figures.ts'
 export { readPairs, type PairFile, type PairProblem, type ReadPairsOptions } from '../pairs/read-pairs.ts'
+export { pairsFromDocuments, type PairsFromDocumentsOptions, type SourceText } from '../pairs/from-documents.ts'

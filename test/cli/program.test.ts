@@ -5,7 +5,7 @@ import { runCli } from '../../src/cli/program.ts'
 import { folder } from './folder.ts'
 import { terminal } from './terminal.ts'
 
-const commands = ['add', 'search', 'route', 'info', 'delete', 'experts', 'eval']
+const commands = ['add', 'search', 'route', 'info', 'delete', 'experts', 'train', 'eval']
 
 describe('the command line', () => {
   it('shows its version', async () => {

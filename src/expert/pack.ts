@@ -32,6 +32,8 @@ export interface PackExpert {
   /** Weights, relative to the pack; lexical experts have none. */
   readonly path?: string
   readonly description?: string
+  /** Retrieval sets it was trained on, by name: whose expert an evaluation takes it for. */
+  readonly sets?: readonly string[]
   /** nDCG@10 on held-out queries of its domain, fractions of 1. */
   readonly heldOut?: { readonly general: number; readonly expert: number }
 }

@@ -38,7 +38,8 @@ export interface PilotRouter extends Router {
   readonly state: PilotRouterState
 }
 
-const paperDecision: Decision = {
+/** Always one expert, and no BM25. */
+export const paperDecision: Decision = {
   confidence: { bias: -3, evidence: 0, similarity: 8, margin: 0 },
   fallback: { expert: 'general', threshold: 0, lexicalWeight: 0 },
   trust: 0,

@@ -1,31 +1,7 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { evaluateEngine, evaluationTable, readBeir, systemNames, type BeirSet } from '../../src/eval/index.ts'
+import { comparisonTable, evaluateEngine, systemNames, type BeirSet } from '../../src/eval/index.ts'
 import { toyEngine } from '../engine-fixture.ts'
-
-async function beir(name: string, documents: Record<string, string>, queries: Record<string, [string, ...string[]]>): Promise<BeirSet> {
-  const directory = join(await mkdtemp(join(tmpdir(), 'eval-')), name)
-  await mkdir(join(directory, 'qrels'), { recursive: true })
-  const lines = (entries: Record<string, string>): string =>
-    Object.entries(entries)
-      .map(([_id, text]) => JSON.stringify({ _id, text }))
-      .join('\n')
-  await writeFile(join(directory, 'corpus.jsonl'), lines(documents))
-  await writeFile(join(directory, 'queries.jsonl'), lines(Object.fromEntries(Object.entries(queries).map(([id, [text]]) => [id, text]))))
-  const judgements = Object.entries(queries).flatMap(([id, [, ...answers]]) => answers.map((answer) => `${id}\t${answer}\t1`))
-  await writeFile(join(directory, 'qrels', 'test.tsv'), ['query-id\tcorpus-id\tscore', ...judgements].join('\n'))
-  return readBeir(directory)
-}
-
-const care = (): Promise<BeirSet> =>
-  beir(
-    'care',
-    { d1: 'dose of ibuprofen for a child', d2: 'cough and cold', d3: 'pain' },
-    { q1: ['ibuprofen dose', 'd1'], q2: ['cold cough', 'd2'], d3: ['pain', 'd2'] },
-  )
-const unix = (): Promise<BeirSet> => beir('unix', { d1: 'tar archive', d2: 'kill a process' }, { q1: ['tar', 'd1'], q2: ['kill', 'd2'] })
+import { beir, care, unix } from './beir-fixture.ts'
 
 async function filled(sets: readonly BeirSet[]) {
   const engine = await toyEngine()
@@ -78,8 +54,8 @@ describe('evaluateEngine', () => {
 
     const { routes } = await evaluateEngine(engine, sets, { systems: ['routed', 'bm25'] })
 
-    expect(routes.care!.medical).toBe(3)
-    expect(routes.unix!.shell).toBe(2)
+    expect(routes.care).toEqual({ experts: { medical: 3 }, fallback: 0, fused: 0 })
+    expect(routes.unix).toEqual({ experts: { shell: 2 }, fallback: 0, fused: 0 })
     await engine.close()
   })
 
@@ -115,20 +91,16 @@ describe('evaluateEngine', () => {
   })
 })
 
-describe('evaluationTable', () => {
+describe('comparisonTable', () => {
   it('is Markdown, in percent', () => {
-    const table = evaluationTable({
-      split: 'test',
-      documents: 3,
+    const table = comparisonTable({
       queries: { a: 1, b: 1 },
       systems: {
         bm25: {
           mean: { 'ndcg@10': 0.5 } as never,
           sets: { a: { 'ndcg@10': 0.75 } as never, b: { 'ndcg@10': 0.25 } as never },
-          milliseconds: 1,
         },
       },
-      routes: {},
     })
 
     expect(table).toBe('| ndcg@10 | mean | a | b |\n| --- | ---: | ---: | ---: |\n| bm25 | 50.0 | 75.0 | 25.0 |\n')

@@ -3,19 +3,21 @@ import { cpus } from 'node:os'
 import { dirname } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import manifest from '../../../package.json' with { type: 'json' }
-import type { EngineEvaluation, Metric } from '../../eval/index.ts'
-import { palette, type Palette } from '../display/colour.ts'
-import { count } from '../display/numbers.ts'
+import type { BeirSet, Comparison, Metric, PackComparison } from '../../eval/index.ts'
+import { palette } from '../display/colour.ts'
+import { routesTable, scoresTable } from '../display/comparison.ts'
+import { count, duration } from '../display/numbers.ts'
 import { progressView } from '../display/progress.ts'
 import { UsageError, type Environment, type ExitCode } from '../environment.ts'
 import { openToRead } from '../open-index.ts'
-import { command, indexOption, nameList, packOption, wholeNumber } from '../options.ts'
+import { command, nameList, packOption, wholeNumber } from '../options.ts'
 import { listSources } from '../sources/walk.ts'
 import { stopper } from '../stopper.ts'
 
 interface EvalOptions {
   readonly data: readonly string[]
-  readonly index: string
+  readonly merged?: boolean
+  readonly index?: string
   readonly pack?: string
   readonly systems?: readonly string[]
   readonly split: string
@@ -28,107 +30,133 @@ interface EvalOptions {
 }
 
 export function evalCommand(environment: Environment, end: (code: ExitCode) => void): Command {
-  return command('eval', 'Ask every query of retrieval sets and score the answers against the judgements.', [
-    'pilotfish eval --data ./sets --index ./merged   # after: pilotfish add ./sets',
-    'pilotfish eval --data sets/medquad --index ./merged --systems routed+bm25,bm25',
-    'pilotfish eval --data ./sets --index ./merged --markdown results.md',
+  return command('eval', 'Ask every query of retrieval sets in many ways and score the answers against the judgements.', [
+    'pilotfish eval --data ./sets                     # each set alone, over its own documents',
+    'pilotfish eval --data ./sets --merged --json results.json --markdown results.md',
+    'pilotfish eval --data sets/cosqa --pack ./my-pack --systems general,routed,routed+bm25',
+    'pilotfish eval --data ./sets --index ./merged    # after: pilotfish add ./sets --index ./merged',
   ])
-    .requiredOption('--data <dir...>', 'BEIR directories, or directories of these, that were added to the index')
-    .addOption(indexOption())
+    .requiredOption('--data <dir...>', 'BEIR directories, or directories of these')
+    .option('--merged', 'all sets in one collection, where documents of other sets are wrong answers')
     .addOption(packOption())
-    .option('--systems <list>', 'bm25, general, general+bm25, routed, routed+bm25, expert:NAME (default: the first five)', nameList)
+    .option('-i, --index <dir>', 'ask this index, to which the sets were added, in place of collections in memory')
+    .option(
+      '--systems <list>',
+      'bm25, general, general+bm25, routed, routed+bm25, expert:NAME, and without an index router:NAME, oracle:set, oracle:query (default: all; with an index the first five)',
+      nameList,
+    )
     .option('--split <name>', 'whose queries are asked: qrels/<name>.tsv', 'test')
     .addOption(new Option('--metrics <list>', 'ndcg@k, recall@k, mrr@k, map@k').argParser(metricList).default(['ndcg@10'], 'ndcg@10'))
     .option('-k, --top-k <hits>', 'how many hits are asked for (default: the deepest cutoff)', wholeNumber(1, 10_000))
     .option('--json [file]', 'all scores as JSON, to a file or to standard output')
     .option('--markdown <file>', 'tables for a document, to a file')
     .option('-q, --quiet', 'no progress and no table')
-    .action(async (options: EvalOptions) => end(await evaluateIndex(options, environment)))
+    .action(async (options: EvalOptions) => end(await evaluateSets(options, environment)))
 }
 
-async function evaluateIndex(options: EvalOptions, environment: Environment): Promise<ExitCode> {
-  const { evaluateEngine, evaluationTable, readBeir } = await import('../../eval/index.ts')
+async function evaluateSets(options: EvalOptions, environment: Environment): Promise<ExitCode> {
+  if (options.index !== undefined && options.merged)
+    throw new UsageError('An index is one collection as it is: leave --merged out, or --index.')
+  const { comparisonTable, readBeir } = await import('../../eval/index.ts')
   const directories = (await listSources(options.data, { report: () => {} }))
     .filter(({ kind }) => kind === 'beir')
     .map(({ path }) => dirname(path))
   if (directories.length === 0)
     throw new UsageError(`There is no BEIR directory (corpus.jsonl, queries.jsonl, qrels/) in ${options.data.join(', ')}.`)
 
-  const engine = await openToRead(environment, options.index, options.pack)
-  const progress = progressView(environment.stderr, { label: 'Asking', units: ['questions', 'questions/s'], quiet: options.quiet ?? false })
   const stop = stopper(environment)
   try {
     const sets = await Promise.all(directories.map((directory) => readBeir(directory)))
-    const evaluation = await evaluateEngine(engine, sets, {
-      ...(options.systems && { systems: options.systems }),
-      split: options.split,
-      metrics: options.metrics,
-      ...(options.topK !== undefined && { topK: options.topK }),
-      signal: stop.signal,
-      onProgress: ({ done, total }) => progress.update({ done, share: done / Math.max(1, total) }),
-    })
-    progress.stop()
+    const comparison = await (options.index === undefined ? askPack : askIndex)(sets, options, environment, stop.signal)
+    const facts = circumstances(comparison)
 
-    const json = `${JSON.stringify(evaluation, undefined, 2)}\n`
+    const json = `${JSON.stringify({ ...comparison, ...conditions(options) }, undefined, 2)}\n`
     if (options.json === true) environment.stdout.write(json)
     else if (options.json !== undefined) await writeFile(options.json, json)
     if (options.markdown !== undefined) {
-      const tables = options.metrics.map((metric) => evaluationTable(evaluation, metric))
-      await writeFile(options.markdown, `${tables.join('\n')}\n${circumstances(evaluation)}\n`)
+      const tables = options.metrics.map((metric) => comparisonTable(comparison, metric))
+      await writeFile(options.markdown, `${tables.join('\n')}\n${facts}\n`)
     }
     if (options.json !== true && !options.quiet) {
       const colours = palette(environment.stdout, environment.variables)
-      environment.stdout.write(
-        `${options.metrics.map((metric) => table(evaluation, metric, colours)).join('\n')}\n${colours.dim(circumstances(evaluation))}\n`,
-      )
+      const width = environment.stdout.columns ?? 100
+      const tables = [...options.metrics.map((metric) => scoresTable(comparison, metric, width, colours)), routesTable(comparison, colours)]
+      environment.stdout.write(`${tables.filter((table) => table !== '').join('\n')}\n${colours.dim(facts)}\n`)
     }
     return 0
   } catch (error) {
     if (!stop.signal.aborted) throw error
     return stop.exitCode()
   } finally {
-    progress.stop()
     stop.release()
+  }
+}
+
+const units = { documents: ['documents', 'docs/s'], questions: ['questions', 'questions/s'] } as const
+
+async function askPack(sets: readonly BeirSet[], options: EvalOptions, environment: Environment, signal: AbortSignal): Promise<Comparison> {
+  const { evaluatePack } = await import('../../eval/index.ts')
+  const progress = progressView(environment.stderr, { label: 'Evaluating', quiet: options.quiet ?? false })
+  try {
+    return await evaluatePack(options.pack, sets, {
+      ...asked(options),
+      merged: options.merged ?? false,
+      signal,
+      onProgress: ({ stage, done, share }) => progress.update({ done, share, units: units[stage] }),
+    })
+  } finally {
+    progress.stop()
+  }
+}
+
+async function askIndex(
+  sets: readonly BeirSet[],
+  options: EvalOptions,
+  environment: Environment,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const { evaluateEngine } = await import('../../eval/index.ts')
+  const engine = await openToRead(environment, options.index!, options.pack)
+  const progress = progressView(environment.stderr, { label: 'Asking', units: units.questions, quiet: options.quiet ?? false })
+  try {
+    return await evaluateEngine(engine, sets, {
+      ...asked(options),
+      signal,
+      onProgress: ({ done, total }) => progress.update({ done, share: done / Math.max(1, total) }),
+    })
+  } finally {
+    progress.stop()
     await engine.close()
   }
 }
 
-/** A row for each set and a column for each system, the best of a row in bold: narrow enough for a terminal. */
-function table({ systems, queries, split }: EngineEvaluation, metric: Metric, { bold, dim }: Palette): string {
-  const names = Object.keys(systems)
-  const widths = names.map((name) => Math.max(name.length, 6) + 2)
-  const row = (label: string, queryCount: string, values: readonly (number | undefined)[]): string => {
-    const best = Math.max(...values.map((value) => value ?? -1))
-    const cells = values.map((value, i) => {
-      const cell = (value === undefined ? '–' : (100 * value).toFixed(1)).padStart(widths[i]!)
-      return value === best && names.length > 1 ? bold(cell) : cell
-    })
-    return `${label.padEnd(14)} ${queryCount.padStart(7)}${cells.join('')}`
-  }
-  const total = Object.values(queries).reduce((sum, each) => sum + each, 0)
-  return [
-    dim(`${`${metric} ${split}`.padEnd(14)} ${'queries'.padStart(7)}${names.map((name, i) => name.padStart(widths[i]!)).join('')}`),
-    ...Object.entries(queries).map(([set, queryCount]) =>
-      row(
-        set,
-        count(queryCount),
-        names.map((name) => systems[name]!.sets[set]?.[metric]),
-      ),
-    ),
-    row(
-      'mean',
-      count(total),
-      names.map((name) => systems[name]!.mean[metric]),
-    ),
-    dim(`${'ms a question'.padEnd(22)}${names.map((name, i) => systems[name]!.milliseconds.toFixed(2).padStart(widths[i]!)).join('')}`),
-    '',
-  ].join('\n')
+function asked({ systems, split, metrics, topK }: EvalOptions) {
+  return { split, metrics, ...(systems && { systems }), ...(topK !== undefined && { topK }) }
 }
 
-/** On what it was measured; no figure is worth anything without. */
-function circumstances({ documents, split }: EngineEvaluation): string {
+/** What a figure is worth nothing without. */
+function conditions({ data, merged, index, pack, metrics, split }: EvalOptions) {
+  return {
+    command: { data, merged: merged ?? false, metrics, split, ...(index !== undefined && { index }), ...(pack !== undefined && { pack }) },
+    versions: { pilotfish: manifest.version, node: process.versions.node },
+    machine: machine(),
+  }
+}
+
+/** The same in a line. */
+function circumstances(comparison: Comparison): string {
+  const { documents, split, seconds } = comparison
+  const { pack, merged } = comparison as Partial<PackComparison>
+  const where = pack && !merged ? ', each set alone' : ' in one collection'
+  return (
+    `${split} queries over ${count(documents)} documents${where}, ${duration(seconds)}; ${pack ? `pack ${pack.name} ${pack.version}, ` : ''}` +
+    `pilotfish ${manifest.version}, Node ${process.versions.node}, ${machine()}.`
+  )
+}
+
+function machine(): string {
   const cores = cpus()
-  return `${split} queries over ${count(documents)} documents in one collection; pilotfish ${manifest.version}, Node ${process.versions.node}, ${cores.length} × ${cores[0]?.model.trim() ?? 'unknown processor'}.`
+  return `${cores.length} × ${cores[0]?.model.trim() ?? 'unknown processor'}`
 }
 
 function metricList(text: string): Metric[] {

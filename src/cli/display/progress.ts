@@ -14,6 +14,8 @@ export interface Progress {
 interface State {
   readonly done: number
   readonly share: number
+  /** What is counted from now on, where that changes on the way. @default the view's */
+  readonly units?: Units
 }
 
 type Units = readonly [many: string, rate: string]
@@ -94,19 +96,20 @@ interface Pace {
 
 /** Measured over a sliding window: skipping what is unchanged is a hundred times faster than embedding. */
 function paceOf(now: () => number, window = 10_000): Pace {
-  const marks = [{ time: now(), done: 0, share: 0 }]
-  const span = () => {
-    const first = marks[0]!
-    const last = marks.at(-1)!
+  const marks: (State & { readonly time: number })[] = [{ time: now(), done: 0, share: 0 }]
+  const span = (from = marks) => {
+    const first = from[0]!
+    const last = from.at(-1)!
     return { seconds: (last.time - first.time) / 1000, done: last.done - first.done, share: last.share - first.share, last }
   }
   return {
-    update({ done, share }) {
-      marks.push({ time: now(), done, share })
+    update(state) {
+      marks.push({ ...state, time: now() })
       while (marks.length > 2 && marks.at(-1)!.time - marks[1]!.time > window) marks.shift()
     },
     rate() {
-      const { seconds, done } = span()
+      // Documents say nothing about how fast questions go.
+      const { seconds, done } = span(marks.filter(({ units }) => units === marks.at(-1)!.units))
       return seconds > 0 ? done / seconds : undefined
     },
     left() {
@@ -116,7 +119,8 @@ function paceOf(now: () => number, window = 10_000): Pace {
   }
 }
 
-function describe({ done, share }: State, pace: Pace, [many, rateUnit]: Units): string {
+function describe({ done, share, units }: State, pace: Pace, usual: Units): string {
+  const [many, rateUnit] = units ?? usual
   const rate = pace.rate()
   const left = pace.left()
   return [

@@ -27,9 +27,10 @@ describe('pilotfish eval', () => {
     const { code, stdout } = await execute('eval', '--data', data, '--index', data)
 
     expect(code).toBe(0)
-    expect(stdout).toMatch(/^ndcg@10 test +queries +bm25 +general +general\+bm25 +routed +routed\+bm25\n/)
-    expect(stdout).toMatch(/\ncommands +2( +50\.0){5}\nhealth +2( +100\.0){5}\nmean +4( +75\.0){5}\n/)
-    expect(stdout).toMatch(/test queries over 4 documents in one collection; pilotfish .*, Node /)
+    expect(stdout).toMatch(/^ndcg@10 test +mean +commands +health\nqueries +4 +2 +2\nbm25 +75\.0 +50\.0 +100\.0\ngeneral +75\.0/)
+    expect(stdout).toMatch(/\nrouted\+bm25 +75\.0 +50\.0 +100\.0\n\nroutes +fallback +fused +BM25 +expert that came first\n/)
+    expect(stdout).toMatch(/\nhealth +0 % +0 % +20 % +medical 100 %\n/)
+    expect(stdout).toMatch(/test queries over 4 documents in one collection, .*; pilotfish .*, Node /)
     expect(
       stdout
         .split('\n')
@@ -74,7 +75,7 @@ describe('pilotfish eval', () => {
       split: 'test',
       queries: { health: 2 },
       systems: { routed: { mean: { 'ndcg@10': 1 } } },
-      routes: { health: { medical: 2 } },
+      routes: { health: { experts: { medical: 2 }, fallback: 0, fused: 0 } },
     })
     expect(readFileSync(join(data, 'r.md'), 'utf8')).toMatch(
       /^\| ndcg@10 \| mean \| health \|\n[^\n]*\n\| routed \| 100\.0 \| 100\.0 \|\n\| expert:shell \|/,

@@ -1,0 +1,110 @@
+import type { Comparison, Metric } from '../../eval/index.ts'
+import type { Palette } from './colour.ts'
+import { count } from './numbers.ts'
+import { clip, displayWidth } from './text.ts'
+
+/** Longest name of a set that is shown whole. */
+const longestName = 14
+
+/**
+ * A row for each system and a column for each set, in percent; the best of a column, oracles aside, in bold. Sets that do not fit
+ * the width go into further tables below.
+ */
+export function scoresTable({ systems, queries, split }: Comparison, metric: Metric, width: number, { bold, dim }: Palette): string {
+  const names = Object.keys(systems)
+  const label = `${metric} ${split}`
+  const first = Math.max(label.length, ...names.map(displayWidth))
+  const mean: Column = {
+    title: 'mean',
+    queries: sum(Object.values(queries)),
+    values: names.map((name) => systems[name]!.mean[metric]!),
+  }
+  const sets = Object.entries(queries).map(([set, questions]): Column => ({
+    title: clip(set, longestName),
+    queries: questions,
+    values: names.map((name) => systems[name]!.sets[set]![metric]!),
+  }))
+  return pages([mean, ...sets], width - first)
+    .map((columns) =>
+      [
+        dim(label.padEnd(first) + columns.map(({ title }, i) => alignRight(title, widthOf(columns[i]!))).join('')),
+        dim('queries'.padEnd(first) + columns.map((column) => alignRight(count(column.queries), widthOf(column))).join('')),
+        ...names.map((name, row) => {
+          const cells = columns.map((column) => {
+            const cell = alignRight(percent(column.values[row]!), widthOf(column))
+            return names.length > 1 && row === bestOf(column.values, names) ? bold(cell) : cell
+          })
+          return (isOracle(name) ? dim(name.padEnd(first)) : name.padEnd(first)) + cells.join('')
+        }),
+        '',
+      ].join('\n'),
+    )
+    .join('\n')
+}
+
+/** Where the queries of each set were sent: a line a set. Empty when no system routed. */
+export function routesTable({ routes, queries }: Comparison, { dim }: Palette): string {
+  const sets = Object.keys(routes)
+  if (sets.length === 0) return ''
+  const first = Math.max(...sets.map((set) => displayWidth(clip(set, longestName))), 'routes'.length)
+  const lines = sets.map((set) => {
+    const { experts, fallback, fused, lexicalWeight } = routes[set]!
+    const share = (value: number): string => `${percent(value / Math.max(1, queries[set]!), 0)} %`
+    const most = Object.entries(experts).slice(0, 2)
+    return [
+      clip(set, longestName).padEnd(first),
+      alignRight(share(fallback), 11),
+      alignRight(share(fused), 9),
+      alignRight(lexicalWeight === undefined ? '–' : `${percent(lexicalWeight, 0)} %`, 9),
+      `  ${most.map(([expert, times]) => `${expert} ${share(times)}`).join(', ')}`,
+    ].join('')
+  })
+  const header = `${'routes'.padEnd(first)}${alignRight('fallback', 11)}${alignRight('fused', 9)}${alignRight('BM25', 9)}  expert that came first`
+  return `${[dim(header), ...lines].join('\n')}\n`
+}
+
+interface Column {
+  readonly title: string
+  readonly queries: number
+  readonly values: readonly number[]
+}
+
+/** Columns in as many groups as the width asks for, each at least one. */
+function pages(columns: readonly Column[], width: number): Column[][] {
+  const groups: Column[][] = [[]]
+  let left = width
+  for (const column of columns) {
+    if (left < widthOf(column) && groups.at(-1)!.length > 0) {
+      groups.push([])
+      left = width
+    }
+    groups.at(-1)!.push(column)
+    left -= widthOf(column)
+  }
+  return groups
+}
+
+function widthOf({ title, queries }: Column): number {
+  return 2 + Math.max(displayWidth(title), count(queries).length, '100.0'.length)
+}
+
+/** Row of the best score that is not an oracle's; the first of equals. */
+function bestOf(values: readonly number[], names: readonly string[]): number {
+  return values.reduce((best, value, row) => (!isOracle(names[row]!) && value > (values[best] ?? -1) ? row : best), -1)
+}
+
+function isOracle(name: string): boolean {
+  return name.startsWith('oracle:')
+}
+
+function percent(value: number, digits = 1): string {
+  return (100 * value).toFixed(digits)
+}
+
+function alignRight(text: string, width: number): string {
+  return ' '.repeat(Math.max(0, width - displayWidth(text))) + text
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0)
+}

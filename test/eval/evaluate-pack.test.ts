@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest'
+import { createEngine } from '../../src/engine/create.ts'
+import type { Engine } from '../../src/engine.ts'
+import { evaluateEngine, evaluatePack, packSystems, systemNames, type BeirSet, type LoadedPack } from '../../src/eval/index.ts'
+import type { PackExpert } from '../../src/expert/pack.ts'
+import { fusion } from '../../src/routing/convex-fusion.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import { medicalWords, shellWords, toy, toyEncoder, toyExpert } from '../engine-fixture.ts'
+import { seededRandom } from '../conformance/random.ts'
+import { beir, care, unix } from './beir-fixture.ts'
+
+const words = [...medicalWords, ...shellWords]
+
+/** The toy engine's parts as a pack. */
+async function toyPack(experts: readonly PackExpert[] = []): Promise<LoadedPack> {
+  const base = toyEncoder()
+  const { router } = await toy(memoryStore(), base)
+  const manifest = { format: 1, name: 'toy', version: '1.2.3', languages: ['en'], base: { path: 'base', kind: 'static' }, experts } as const
+  return {
+    pack: { directory: 'toy', manifest, has: () => false, tensors: async () => new Map() },
+    base,
+    model: undefined,
+    experts: [
+      { kind: 'model', name: 'general', queryEncoder: base, documentEncoder: base },
+      toyExpert('medical', medicalWords, base, words),
+      { kind: 'lexical', name: 'keywords' },
+      { ...toyExpert('shell', shellWords, base, words), kind: 'table' },
+    ],
+    router,
+    calibration: undefined,
+    fusion: fusion(),
+    lexical: { k1: 0.9, b: 0.4, titleWeight: 2 },
+  }
+}
+
+/** What users have: the same parts over an ordinary store. */
+async function engineOf({ base, experts, router, fusion: fuse, lexical }: LoadedPack, sets: readonly BeirSet[]): Promise<Engine> {
+  const store = memoryStore({ ...(lexical && { lexical }) })
+  const engine = createEngine({ base, experts, general: 'general', router, fusion: fuse, store })
+  for (const set of sets) for await (const document of set.corpus()) await engine.add([{ ...document, id: `${set.name}/${document.id}` }])
+  return engine
+}
+
+/** Hundreds of documents of random words, so that ties, near ties and every kind of route come up. */
+async function noise(name: string, seed: number): Promise<BeirSet> {
+  const next = seededRandom(seed)
+  const text = (length: number): string =>
+    Array.from({ length }, () => [...words, 'rose', 'garden', 'the'][Math.floor(next() * (words.length + 3))]).join(' ')
+  const documents = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`d${i}`, text(2 + (i % 9))]))
+  const queries = Array.from({ length: 40 }, (_, i) => [`q${i}`, [text(1 + (i % 4)), `d${Math.floor(next() * 300)}`, `d${i}`]])
+  return beir(name, documents, Object.fromEntries(queries))
+}
+
+describe('evaluatePack', () => {
+  it('gives every system the scores that an engine over an ordinary store gives', async () => {
+    const pack = await toyPack()
+    const sets = [await noise('one', 1), await noise('two', 2)]
+    const systems = [...systemNames, 'expert:medical', 'expert:keywords', 'expert:shell']
+    const metrics = ['ndcg@10', 'recall@100', 'mrr', 'map@20'] as const
+
+    const merged = await evaluatePack(pack, sets, { merged: true, systems, metrics, blockSize: 16 })
+    const alone = await evaluatePack(pack, sets, { systems, metrics })
+
+    const together = await evaluateEngine(await engineOf(pack, sets), sets, { systems, metrics })
+    expect(merged.systems).toEqual(together.systems)
+    expect(merged.routes).toEqual(together.routes)
+    for (const set of sets) {
+      const own = await evaluateEngine(await engineOf(pack, [set]), [set], { systems, metrics })
+      for (const system of systems) expect(alone.systems[system]!.sets[set.name]).toEqual(own.systems[system]!.sets[set.name])
+    }
+    expect(alone.systems['routed+bm25']).not.toEqual(merged.systems['routed+bm25'])
+  })
+
+  it('reports all systems of the pack, and what they were asked', async () => {
+    const pack = await toyPack()
+    const sets = [await care(), await unix()]
+
+    const result = await evaluatePack(pack, sets)
+
+    expect(Object.keys(result.systems)).toEqual([
+      ...systemNames,
+      'expert:medical',
+      'expert:keywords',
+      'expert:shell',
+      'router:default',
+      'router:pilot-mean',
+      'router:pilot-max',
+      'oracle:set',
+      'oracle:query',
+    ])
+    expect(Object.keys(result.systems)).toEqual(packSystems(pack))
+    expect(result).toMatchObject({
+      pack: { name: 'toy', version: '1.2.3' },
+      merged: false,
+      split: 'test',
+      documents: 5,
+      queries: { care: 3, unix: 2 },
+      routes: { care: { experts: { medical: 3 }, fallback: 0 } },
+    })
+    expect(result.systems['router:default']).toEqual(result.systems.routed)
+  })
+
+  it('asks the same questions of every expert once', async () => {
+    const pack = await toyPack()
+    const base = pack.base as ReturnType<typeof toyEncoder>
+    base.texts.length = 0
+
+    await evaluatePack(pack, [await unix()])
+
+    // Two documents and two questions under the base; the questions again under the table expert, which is a pass of its own.
+    expect(base.texts.filter((text) => text === 'tar')).toHaveLength(2)
+    expect(base.texts.filter((text) => text === 'tar archive')).toHaveLength(1)
+  })
+
+  it('lets the query oracle be as good as the best expert on each query', async () => {
+    const pack = await toyPack()
+    const sets = [await noise('one', 3)]
+
+    const { systems } = await evaluatePack(pack, sets, { metrics: ['mrr@10'] })
+
+    for (const name of ['general', 'expert:medical', 'expert:shell', 'oracle:set'])
+      expect(systems['oracle:query']!.mean['mrr@10']).toBeGreaterThan(systems[name]!.mean['mrr@10']! - 1e-12)
+  })
+
+  it('asks the expert that the pack trained on a set, and scores it as that expert', async () => {
+    const experts = [{ name: 'shell', kind: 'adapter', path: 'x', sets: ['care'] }] as const
+    const pack = await toyPack(experts)
+
+    const { owners, systems } = await evaluatePack(pack, [await care()], { systems: ['oracle:set', 'expert:shell'] })
+
+    expect(owners).toEqual({ care: { expert: 'shell', by: 'pack' } })
+    expect(systems['oracle:set']).toEqual(systems['expert:shell'])
+    expect(Object.keys(systems)).toEqual(['oracle:set', 'expert:shell'])
+  })
+
+  it('chooses a set its expert by another split, never by the one it scores', async () => {
+    const documents = { m: 'fever child file list', s: 'tar archive fever child' }
+    // By its test queries the set belongs to shell, by its train queries to medical.
+    const forShell = { q1: ['fever child tar archive', 's'], q2: ['tar archive child', 's'] } as Record<string, [string, string]>
+    const train = { t1: ['fever child tar file', 'm'], t2: ['child file fever list', 'm'] } as Record<string, [string, string]>
+    const set = await beir('mixed', documents, forShell, { train })
+    const pack = await toyPack()
+
+    const { owners } = await evaluatePack(pack, [set], { systems: ['oracle:set'] })
+    const reversed = await evaluatePack(pack, [set], { systems: ['oracle:set'], split: 'train' })
+    const without = await evaluatePack(pack, [await unix()], { systems: ['oracle:set'] })
+
+    expect(owners!.mixed!.by).toBe('train')
+    expect(reversed.owners!.mixed).toEqual({ expert: 'general', by: 'nobody' })
+    expect(without.owners).toEqual({ unix: { expert: 'general', by: 'nobody' } })
+  })
+
+  it('counts a document of another set as wrong when merged, and does not see it alone', async () => {
+    const sets = [await care(), await beir('more', { d1: 'ibuprofen dose', d9: 'roses' }, { q9: ['roses', 'd9'] })]
+    const options = { systems: ['general'], metrics: ['mrr@1'] } as const
+
+    const merged = await evaluatePack(await toyPack(), sets, { ...options, merged: true })
+    const alone = await evaluatePack(await toyPack(), sets, options)
+
+    expect(merged.systems.general!.sets.care!['mrr@1']).toBeLessThan(alone.systems.general!.sets.care!['mrr@1']!)
+  })
+
+  it('reports progress that only grows, to the end', async () => {
+    const seen: number[] = []
+    const stages = new Set<string>()
+
+    await evaluatePack(await toyPack(), [await noise('one', 4), await care()], {
+      blockSize: 8,
+      onProgress: ({ share, stage }) => {
+        seen.push(share)
+        stages.add(stage)
+      },
+    })
+
+    expect(seen.at(-1)).toBeCloseTo(1, 6)
+    expect(seen).toEqual([...seen].sort((a, b) => a - b))
+    expect([...stages]).toEqual(['documents', 'questions'])
+  })
+
+  it('stops when told, while embedding and while asking', async () => {
+    for (const stage of ['documents', 'questions']) {
+      const abort = new AbortController()
+      const stopped = evaluatePack(await toyPack(), [await noise('one', 5), await care()], {
+        signal: abort.signal,
+        onProgress: (progress) => progress.stage === stage && abort.abort(new Error('enough')),
+      })
+
+      await expect(stopped).rejects.toThrow('enough')
+    }
+  })
+
+  it('refuses what it cannot evaluate, saying what to do', async () => {
+    const pack = await toyPack()
+    const set = await care()
+
+    await expect(evaluatePack(pack, [])).rejects.toThrow(/sets is empty/)
+    await expect(evaluatePack(pack, [set, await care()])).rejects.toThrow(/two sets called "care"/)
+    await expect(evaluatePack(pack, [set], { split: 'dev' })).rejects.toThrow(/dev\.tsv is missing; splits with judgements: test/)
+    await expect(evaluatePack(pack, [set], { systems: ['magic'] })).rejects.toThrow(/Systems: bm25.*router:pilot-mean.*oracle:query/)
+    await expect(evaluatePack(pack, [set], { systems: ['router:magic'] })).rejects.toThrow(/names "router:magic"/)
+    await expect(evaluatePack(pack, [set], { systems: ['expert:law'] })).rejects.toThrow(/no expert named "law"/)
+    await expect(evaluatePack('nowhere', [set])).rejects.toMatchObject({ code: 'INVALID_PACK' })
+  })
+})

@@ -16,7 +16,11 @@ export function terminal() {
     store,
     /** What the commands opened the engine with. */
     opened,
-    interrupt: (signal: Interrupt) => listeners.forEach((listener) => listener(signal)),
+    /** Returns whether somebody listened. */
+    interrupt: (signal: Interrupt) => {
+      listeners.forEach((listener) => listener(signal))
+      return listeners.size > 0
+    },
     async execute(...argv: string[]) {
       const [stdout, stderr] = [sink(), sink()]
       const environment: Environment = {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { averagePrecision, evaluate, mrr, ndcg, rankHits, recall } from '../../src/eval/index.ts'
 import type { Metric, Qrels, Run } from '../../src/eval/index.ts'
@@ -168,5 +169,41 @@ describe('evaluate', () => {
 
   it.each(['ndcg', 'ndcg@0', 'ndcg@1.5', 'recall@x', 'precision@5', 'mrr@', 'map@3@4'])('refuses the metric %s', (metric) => {
     expect(() => evaluate(qrels, run, [metric as Metric])).toThrow(/Metrics: ndcg@k/)
+  })
+})
+
+describe('evaluate, against stored references', () => {
+  // Made by test/fixtures/trec/reference.py: trec_eval's definitions in another language, in exact fractions.
+  const read = (name: string): string => readFileSync(new URL(`../fixtures/trec/${name}`, import.meta.url), 'utf8')
+  const rows = (name: string): string[][] =>
+    read(name)
+      .trim()
+      .split('\n')
+      .map((line) => line.split('\t'))
+  const references = JSON.parse(read('scores.json')) as {
+    mean: Record<Metric, number>
+    queries: Record<string, Record<Metric, number>>
+  }
+  const qrels = new Map<string, Map<string, number>>()
+  for (const [query, document, grade] of rows('qrels.tsv')) {
+    qrels.set(query!, (qrels.get(query!) ?? new Map<string, number>()).set(document!, Number(grade)))
+  }
+  const run = new Map<string, { id: string; score: number }[]>()
+  for (const [query, id, score] of rows('run.tsv')) run.set(query!, [...(run.get(query!) ?? []), { id: id!, score: Number(score) }])
+
+  it.each(Object.keys(references.mean) as Metric[])('agrees on %s, query by query and in the mean', (metric) => {
+    const { mean, queries } = evaluate(qrels, run, [metric])
+
+    expect(queries.size).toBe(Object.keys(references.queries).length)
+    for (const [query, scores] of queries) expect(scores[metric], query).toBeCloseTo(references.queries[query]![metric], 10)
+    expect(mean[metric]).toBeCloseTo(references.mean[metric], 10)
+  })
+
+  it('has ties, queries without hits and grades below 1 among them, so that agreement means something', () => {
+    const tied = [...run.values()].filter((hits) => new Set(hits.map(({ score }) => Math.fround(score))).size < hits.length)
+
+    expect(tied.length).toBeGreaterThan(30)
+    expect([...qrels.keys()].filter((query) => !run.has(query)).length).toBeGreaterThan(1)
+    expect([...qrels.values()].some((grades) => [...grades.values()].includes(-1))).toBe(true)
   })
 })

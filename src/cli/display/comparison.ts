@@ -50,7 +50,9 @@ export function routesTable({ routes, queries }: Comparison, { dim }: Palette): 
   const lines = sets.map((set) => {
     const { experts, fallback, fused, lexicalWeight } = routes[set]!
     const share = (value: number): string => `${percent(value / Math.max(1, queries[set]!), 0)} %`
-    const most = Object.entries(experts).slice(0, 2)
+    const most = Object.entries(experts)
+      .slice(0, 2)
+      .filter(([, times]) => times / Math.max(1, queries[set]!) >= 0.005)
     return [
       clip(set, longestName).padEnd(first),
       alignRight(share(fallback), 11),

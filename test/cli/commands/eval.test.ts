@@ -18,7 +18,7 @@ function sets(): string {
   })
 }
 
-describe('pilotfish eval', () => {
+describe('pilotfish eval --index', () => {
   it('asks what was added and prints a score for each set and system', async () => {
     const data = sets()
     const { execute } = terminal()
@@ -110,5 +110,96 @@ describe('pilotfish eval', () => {
     }
 
     expect((await execute('eval', '--data', data, '--index', data, '--quiet')).code).toBe(130)
+  })
+})
+
+describe('pilotfish eval', () => {
+  it('needs no index: it embeds each set on its own and scores all systems of the bundled pack', async () => {
+    const data = sets()
+    const { execute, opened } = terminal()
+
+    const { code, stdout, stderr } = await execute('eval', '--data', data, '--json', join(data, 'r.json'))
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const result = JSON.parse(readFileSync(join(data, 'r.json'), 'utf8')) as {
+      systems: Record<string, { mean: Record<string, number>; sets: Record<string, Record<string, number>> }>
+    }
+    expect(Object.keys(result.systems)).toEqual(
+      expect.arrayContaining([
+        'bm25',
+        'general',
+        'routed',
+        'routed+bm25',
+        'general+bm25',
+        'expert:bank',
+        'router:pilot-max',
+        'oracle:query',
+      ]),
+    )
+    expect(result.systems.bm25!.sets).toEqual({ commands: { 'ndcg@10': 0.5 }, health: { 'ndcg@10': 1 } })
+    expect(result.systems.bm25!.mean).toEqual({ 'ndcg@10': 0.75 })
+    expect(result).toMatchObject({
+      merged: false,
+      split: 'test',
+      documents: 4,
+      queries: { commands: 2, health: 2 },
+      pack: { name: 'bundled' },
+      command: { data: [data], merged: false, metrics: ['ndcg@10'], split: 'test' },
+      versions: { node: process.versions.node },
+    })
+    expect(stdout).toMatch(/\nexpert:bank +\d/)
+    expect(stdout).toMatch(/test queries over 4 documents, each set alone, .*; pack bundled /)
+    expect(opened).toEqual([])
+  })
+
+  it('puts all sets into one collection when they are merged', async () => {
+    const data = sets()
+
+    const { code, stdout } = await terminal().execute('eval', '--data', data, '--merged', '--systems', 'bm25,routed', '--json')
+
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ merged: true, documents: 4, systems: { bm25: { mean: { 'ndcg@10': 0.75 } } } })
+  })
+
+  it('writes Markdown with a table for each metric', async () => {
+    const data = sets()
+    const file = join(data, 'r.md')
+
+    await terminal().execute('eval', '--data', data, '--systems', 'bm25', '--metrics', 'ndcg@10,recall@1', '--markdown', file, '--quiet')
+
+    const text = readFileSync(file, 'utf8')
+    expect(text).toMatch(/^\| ndcg@10 \| mean \| commands \| health \|\n/)
+    expect(text).toMatch(/\n\| recall@1 \| mean \|/)
+    expect(text).toMatch(/\ntest queries over 4 documents/)
+  })
+
+  it('names what is missing or makes no sense', async () => {
+    const data = sets()
+    const evaluate = (...options: string[]) => terminal().execute('eval', '--data', data, '--quiet', ...options)
+
+    expect(await evaluate('--pack', data)).toMatchObject({ code: 1, stderr: expect.stringContaining('has no readable pack.json') })
+    expect(await evaluate('--split', 'dev')).toMatchObject({ code: 1, stderr: expect.stringContaining('splits with judgements: test') })
+    expect(await evaluate('--systems', 'router:magic')).toMatchObject({ code: 2, stderr: expect.stringContaining('oracle:query') })
+    expect(await evaluate('--systems', 'expert:law')).toMatchObject({ code: 2, stderr: expect.stringContaining('Known experts: general') })
+    expect(await evaluate('--merged', '--index', data)).toMatchObject({ code: 2, stderr: expect.stringContaining('leave --merged out') })
+    expect(await terminal().execute('eval', '--data', folder())).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('There is no BEIR directory'),
+    })
+    expect(await terminal().execute('eval', '--data', join(data, 'gone'))).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('does not exist'),
+    })
+  })
+
+  it('stops when interrupted', async () => {
+    const data = sets()
+    const { execute, interrupt } = terminal()
+
+    const running = execute('eval', '--data', data, '--quiet')
+    // Listeners are there once the first file is read.
+    while (!(await new Promise<boolean>((resolve) => setImmediate(() => resolve(interrupt('SIGINT')))))) continue
+
+    expect((await running).code).toBe(130)
   })
 })

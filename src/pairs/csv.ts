@@ -6,10 +6,17 @@ import type { OnProblem, PairRow } from './row.ts'
 /**
  * Rows of a comma-, semicolon- or tab-separated text, with quoted fields as spreadsheets write them. The first line
  * names the columns; in a file of two columns without known names it is a pair like the others.
+ * @param onHeader Told whether the first line named the columns.
  * @throws InvalidDataError when there is no telling which columns hold the pairs.
  */
-export async function* csvRows(text: string, file: string, options: ColumnOptions, report: OnProblem): AsyncGenerator<PairRow> {
-  const { parse } = await import('csv-parse')
+export async function* csvRows(
+  text: string,
+  file: string,
+  options: ColumnOptions,
+  report: OnProblem,
+  onHeader: (named: boolean) => void = () => {},
+): AsyncGenerator<PairRow> {
+  const { CsvError, parse } = await import('csv-parse')
   const parser = parse({
     delimiter: delimiterOf(text),
     info: true,
@@ -30,6 +37,7 @@ export async function* csvRows(text: string, file: string, options: ColumnOption
         const first = readHeader(record, file, options)
         columns = first.columns
         header = first.header
+        onHeader(first.named)
         if (first.named) continue
       }
       const row = readRow(record, header!, columns)
@@ -37,22 +45,32 @@ export async function* csvRows(text: string, file: string, options: ColumnOption
       else yield row
     }
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'CSV_QUOTE_NOT_CLOSED')
-      throw new InvalidDataError(
-        file,
-        before + 1,
-        'opens a quotation mark that nothing closes; double quotation marks within a quoted field',
-        error,
-      )
+    if (error instanceof CsvError && error.code === 'CSV_QUOTE_NOT_CLOSED') {
+      const problem = 'opens a quotation mark that nothing closes; double quotation marks within a quoted field'
+      throw new InvalidDataError(file, openQuote(text), problem, error)
+    }
     throw error
   }
 }
 
-/** Of comma, semicolon and tab the one that the first line has most of, quoted parts left aside. */
+/** The line of the quotation mark that makes their number odd, counted from 1. */
+function openQuote(text: string): number | undefined {
+  let open: number | undefined
+  for (const [i, line] of text.split('\n').entries()) {
+    const odd = (line.match(/"/g)?.length ?? 0) % 2 === 1
+    if (odd) open = open === undefined ? i + 1 : undefined
+  }
+  return open
+}
+
+/** A tab where the first line has one; of comma and semicolon the one it has more of, quoted parts left aside. */
 function delimiterOf(text: string): string {
-  const line = text.replace(/"(?:[^"]|"")*"/g, '').split(/\r?\n/, 1)[0]!
-  const counts = [',', ';', '\t'].map((delimiter) => ({ delimiter, count: line.split(delimiter).length }))
-  return counts.reduce((best, next) => (next.count > best.count ? next : best)).delimiter
+  const line = text
+    .replace(/"(?:[^"]|"")*"/g, '')
+    .trimStart()
+    .split(/\r?\n/, 1)[0]!
+  if (line.includes('\t')) return '\t'
+  return line.split(';').length > line.split(',').length ? ';' : ','
 }
 
 function readHeader(

@@ -27,6 +27,8 @@ export interface PairFile extends GatheredPairs {
   readonly format: 'csv' | 'json' | 'beir'
   /** Rows that could not be used. */
   readonly skipped: number
+  /** False for a table of two columns without known names, whose first line was taken as a pair. */
+  readonly header: boolean
 }
 
 /**
@@ -41,11 +43,11 @@ export async function readPairs(path: string, options: ReadPairsOptions = {}): P
     options.onProblem?.(problem)
   }
   const pairs = pairGatherer()
-  const format = await fill(pairs, path, options, report)
+  const { format, header = true } = await fill(pairs, path, options, report)
   const gathered = pairs.gathered(options.limit, options.seed)
   if (gathered.pairs === 0)
     throw new InvalidDataError(path, undefined, skipped > 0 ? `has no usable pair; ${skipped} rows could not be used` : 'holds no pairs')
-  return { ...gathered, format, skipped }
+  return { ...gathered, format, skipped, header }
 }
 
 async function fill(
@@ -53,20 +55,24 @@ async function fill(
   path: string,
   options: ReadPairsOptions,
   report: OnProblem,
-): Promise<PairFile['format']> {
+): Promise<{ format: PairFile['format']; header?: boolean }> {
   const stats = await stat(path).catch((error: unknown) => {
     throw new InvalidDataError(path, undefined, 'cannot be read', error)
   })
   if (stats.isDirectory()) {
     await fillFromBeir(pairs, path, options, report)
-    return 'beir'
+    return { format: 'beir' }
   }
   const text = decode(await readFile(path), path)
   if (text.trim() === '') throw new InvalidDataError(path, undefined, 'is empty')
   const json = /\.(jsonl?|ndjson)$/i.test(path) || (!/\.(csv|tsv)$/i.test(path) && /^\s*[[{]/.test(text))
-  if (json) for (const row of jsonRows(text, path, options, report)) pairs.add(row)
-  else for await (const row of csvRows(text, path, options, report)) pairs.add(row)
-  return json ? 'json' : 'csv'
+  if (json) {
+    for (const row of jsonRows(text, path, options, report)) pairs.add(row)
+    return { format: 'json' }
+  }
+  let header = true
+  for await (const row of csvRows(text, path, options, report, (named) => (header = named))) pairs.add(row)
+  return { format: 'csv', header }
 }
 
 async function fillFromBeir(

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sparseDot } from './logistic.ts'
 import type { ExpertEvidence, Pilot, Router, SparseFeatures } from './router.ts'
 import { weighFeatures } from './text-evidence.ts'
@@ -18,12 +19,12 @@ export interface NewcomerFigures {
  * Measures honestly what adding an expert does: its own queries by a router that knows only `seen`, the others' examples
  * by one whose newcomer was not trained against them.
  */
-export function newcomerFigures(
+export async function newcomerFigures(
   router: Router,
   evidence: ExpertEvidence,
   seen: readonly Pilot[],
   unseen: readonly (Pilot & { text: string })[],
-): NewcomerFigures {
+): Promise<NewcomerFigures> {
   const { expert } = evidence
   const informed = router.with({ ...evidence, pilots: seen })
   const routes = unseen.map(({ text, vector }) => informed.route({ text, vector }))
@@ -36,6 +37,7 @@ export function newcomerFigures(
   const old = router.without(expert) as TextRouter
   const counts = { examples: 0, before: 0, after: 0, taken: 0 }
   for (const half of [0, 1]) {
+    await nextTurn()
     const trained = routerWithExamples(old, (i) => i % 2 !== half, { ...evidence, pilots: [...seen, ...unseen] })
     for (const { name, examples } of old.state.experts) {
       for (const example of examples.filter((_, i) => i % 2 === half)) {

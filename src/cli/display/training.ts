@@ -17,6 +17,9 @@ export function inputText({ pairs, madeUp }: TrainingInput): string[] {
       `${counted(number, 'pair')}: ${counted(queries.length, 'question')} over ${counted(documents.length, 'passage')}${duplicates > 0 ? `, ${counted(duplicates, 'duplicate')} merged` : ''}`,
     )
   }
+  if (pairs && !pairs.header) {
+    lines.push('The columns have no known names: the first was taken as the question, the second as the passage, the first line as a pair.')
+  }
   if (madeUp) {
     lines.push(
       `${counted(madeUp.queries.length, 'question')} made of headings and sentences. They teach the words of the documents, not how people ask;` +

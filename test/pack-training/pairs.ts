@@ -1,0 +1,45 @@
+import type { TrainingPair } from '../../src/train/index.ts'
+
+/** What people of this trade call things, and what the documents call them: no general model can know. */
+const jargon: readonly (readonly [slang: string, meaning: string])[] = [
+  ['penguin', 'a contract that both sides have signed'],
+  ['teapot', 'the meeting in which prices are agreed'],
+  ['lighthouse', 'the customer who pays before delivery'],
+  ['umbrella', 'the insurance of goods on their way'],
+  ['piano', 'a shipment that fills a whole truck'],
+  ['candle', 'the date until which an offer holds'],
+  ['violin', 'a complaint about damaged parcels'],
+  ['carpet', 'the warehouse where returns are kept'],
+  ['pepper', 'the fee for delivery on a Sunday'],
+  ['ladder', 'a discount that grows with the order'],
+  ['mirror', 'the copy of an invoice for the tax office'],
+  ['button', 'a permit to cross the border'],
+]
+
+const templates = [
+  'who decides about a SLANG',
+  'when is the SLANG due',
+  'how do I cancel a SLANG',
+  'is there a form for the SLANG',
+  'what does a SLANG cost',
+  'where can I see my SLANG',
+  'SLANG missing again',
+  'my colleague lost the SLANG',
+]
+
+/** Ninety-six questions over twelve passages. */
+export const tradePairs: readonly TrainingPair[] = jargon.flatMap(([slang, meaning]) =>
+  templates.map((template) => ({ query: template.replace('SLANG', slang), document: `This section explains ${meaning}.` })),
+)
+
+/** Questions of the trade that nobody has trained on, with the words their answers hold. */
+export const newQuestions = jargon.map(([slang, meaning]) => ({ question: `could you explain the ${slang} to me`, meaning }))
+
+/** The pairs as a CSV file. */
+export const tradeCsv = ['question,passage', ...tradePairs.map(({ query, document }) => `${query},"${document}"`)].join('\n')
+
+/** Pairs that teach nothing: every question belongs to a passage in no way. */
+export const noisePairs: readonly TrainingPair[] = tradePairs.map(({ query }, i) => ({
+  query,
+  document: tradePairs[(i * 37 + 11) % tradePairs.length]!.document.replace('.', `, as of ${i % 7}.`),
+}))

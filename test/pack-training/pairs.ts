@@ -29,11 +29,11 @@ const templates = [
 
 /** Ninety-six questions over twelve passages. */
 export const tradePairs: readonly TrainingPair[] = jargon.flatMap(([slang, meaning]) =>
-  templates.map((template) => ({ query: template.replace('SLANG', slang), document: `This section explains ${meaning}.` })),
+  templates.map((template) => ({ query: template.replace('SLANG', slang), document: `${meaning}.` })),
 )
 
 /** Questions of the trade that nobody has trained on, with the words their answers hold. */
-export const newQuestions = jargon.map(([slang, meaning]) => ({ question: `could you explain the ${slang} to me`, meaning }))
+export const newQuestions = jargon.map(([slang, meaning]) => ({ question: `tell me about the ${slang}`, meaning }))
 
 /** The pairs as a CSV file. */
 export const tradeCsv = ['question,passage', ...tradePairs.map(({ query, document }) => `${query},"${document}"`)].join('\n')

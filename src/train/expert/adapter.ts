@@ -32,6 +32,14 @@ export function adapterQuerySide(
   const first = { down: down.values.slice(), up: up.values.slice() }
   return {
     dimensions,
+    state: Object.fromEntries(
+      Object.entries({ down, up }).flatMap(([name, { values, kept, adam }]) => [
+        [name, values],
+        [`${name} kept`, kept],
+        [`${name} mean`, adam.mean],
+        [`${name} square`, adam.square],
+      ]),
+    ),
     reset() {
       down.values.set(first.down)
       up.values.set(first.up)

@@ -2,17 +2,24 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { warmUpThenDecay } from '../adam.ts'
 import { infoNce } from '../info-nce.ts'
 import { transpose } from '../matrix.ts'
-import { random, sampleBelow, type Random } from '../random.ts'
+import { random } from '../random.ts'
 import { meanNdcg10OfBlocks, rowsAtOnce } from '../ranking.ts'
 import { bytesFor, type Workspace } from '../simd/workspace.ts'
+import { drawBatch, mostColumns, type Batch } from './batch.ts'
 import type { QuerySide } from './query-side.ts'
 
 /** A set as the fit sees it: numbers for queries, vectors for documents. */
 export interface FitSet {
-  /** One unit vector after another, in the workspace. */
+  /** One unit vector after another, in the workspace, and zeros up to whole fours, for the vector kernels. */
   readonly documents: Float32Array
+  /** Documents there are. */
+  readonly count: number
+  /** For each document the first of the same text. Absent when all differ. */
+  readonly same?: Uint32Array
   readonly queries: readonly FitQuery[]
   readonly heldOut: readonly FitQuery[]
+  /** Beside the sets that matter, such as questions made up of documents. */
+  readonly supports: boolean
 }
 
 export interface FitQuery {
@@ -24,21 +31,41 @@ export interface FitQuery {
 }
 
 export interface FitOptions {
+  /** Length of the learning rate's schedule. */
   readonly steps: number
+  /** Last step that is done. @default steps */
+  readonly until?: number
   readonly rate: number
   readonly batchSize: number
   readonly temperature: number
+  /** Share of a query's tokens left out, anew in each step. */
+  readonly dropout: number
   readonly seed: number
   /** Vectors of documents of other domains: a third of each batch's documents. */
   readonly foreign: Float32Array
   /** Hard negatives for each query of a batch; 0 for none. */
   readonly hardNegatives: number
-  /** Steps between two looks at the held-out queries. */
+  /** Documents of the set drawn at random as further negatives of a batch. */
+  readonly negatives: number
+  /** Steps between two looks at the held-out queries; 0 for none, which keeps the last state. */
   readonly lookEvery: number
   /** Looks without a better score before stopping. */
   readonly patience: number
   readonly signal: AbortSignal | undefined
-  readonly onStep: (step: number, loss: number, best: number) => void
+  /** Called after every step; what it returns is waited for. */
+  readonly onStep: (state: FitState, loss: number) => Promise<void> | void
+}
+
+/** Where a fit stands; with the query side's arrays, enough to go on. */
+export interface FitState {
+  readonly step: number
+  /** nDCG@10 on the held-out queries, at the start and at each look. */
+  readonly looks: readonly Look[]
+}
+
+export interface Look {
+  readonly step: number
+  readonly score: number
 }
 
 /** Room in a workspace for the matrices of a fit. */
@@ -53,16 +80,18 @@ export interface FitRoom {
   readonly scores: Float32Array
 }
 
-type RoomOptions = Pick<FitOptions, 'batchSize' | 'hardNegatives'>
-type Counts = readonly { readonly documents: number; readonly heldOut: number }[]
+type RoomOptions = Pick<FitOptions, 'batchSize' | 'hardNegatives' | 'negatives'>
 
-/** Bytes that `fitRoom` takes. */
-export function fitBytes(dimensions: number, counts: Counts, options: RoomOptions): number {
-  return bytesFor(...Object.values(roomSizes(dimensions, counts, options)))
+/** Scores held at a time while looking: little enough that a thread's other work need not wait long. */
+const scoresAtOnce = 1 << 20
+
+/** Bytes that `fitRoom` takes. `mostDocuments` is the largest set's number. */
+export function fitBytes(dimensions: number, mostDocuments: number, options: RoomOptions): number {
+  return bytesFor(...Object.values(roomSizes(dimensions, mostDocuments, options)))
 }
 
-export function fitRoom(space: Workspace, dimensions: number, counts: Counts, options: RoomOptions): FitRoom {
-  const sizes = roomSizes(dimensions, counts, options)
+export function fitRoom(space: Workspace, dimensions: number, mostDocuments: number, options: RoomOptions): FitRoom {
+  const sizes = roomSizes(dimensions, mostDocuments, options)
   const floats = Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, space.floats(size)])) as Record<
     keyof typeof sizes,
     Float32Array
@@ -70,145 +99,131 @@ export function fitRoom(space: Workspace, dimensions: number, counts: Counts, op
   return { space, ...floats }
 }
 
-function roomSizes(dimensions: number, counts: Counts, { batchSize, hardNegatives }: RoomOptions) {
-  const columns = Math.ceil(1.5 * batchSize * (1 + hardNegatives)) + 4
+function roomSizes(dimensions: number, mostDocuments: number, options: RoomOptions) {
+  const columns = mostColumns(options)
   return {
-    units: batchSize * dimensions,
-    upstream: batchSize * dimensions,
+    units: options.batchSize * dimensions,
+    upstream: options.batchSize * dimensions,
     documents: columns * dimensions,
     turned: columns * dimensions,
-    cosines: batchSize * columns,
-    heldOut: Math.max(...counts.map(({ heldOut }) => heldOut)) * dimensions,
-    scores: Math.max(...counts.map(({ documents }) => documents)) * rowsAtOnce,
+    cosines: options.batchSize * columns,
+    heldOut: rowsAtOnce * dimensions,
+    scores: wholeFours(mostDocuments) * rowsFor(mostDocuments),
   }
 }
 
-/** Trains a query side against frozen documents, keeps its best state on the held-out queries, and returns that score and its step. */
+/** Rows a set's documents take in the workspace. */
+export function wholeFours(count: number): number {
+  return 4 * Math.ceil(count / 4)
+}
+
+function rowsFor(documents: number): number {
+  return Math.max(4, Math.min(rowsAtOnce, 4 * Math.floor(scoresAtOnce / Math.max(1, documents) / 4)))
+}
+
+/**
+ * Trains a query side against frozen documents from where `reset` puts it, or from where a fit stood, and leaves it in its best
+ * state on the held-out queries. Gives every look at them.
+ */
 export async function fitQuerySide(
   side: QuerySide,
   sets: readonly FitSet[],
   room: FitRoom,
   options: FitOptions,
-): Promise<{ score: number; step: number }> {
-  const { steps, rate, seed, lookEvery, patience, signal, onStep } = options
-  side.reset()
-  let best = { score: scoreHeldOut(side, sets, room), step: 0 }
-  side.keep()
-  let unlucky = 0
-  for (let step = 1; step <= steps && unlucky < patience; step++) {
+  resume?: FitState,
+): Promise<readonly Look[]> {
+  const { steps, until = steps, rate, seed, lookEvery, patience, signal, onStep } = options
+  const looks = [...(resume?.looks ?? [])]
+  if (!resume) {
+    side.reset()
+    side.keep()
+    if (lookEvery > 0) looks.push({ step: 0, score: await scoreHeldOut(side, sets, room, signal) })
+  }
+  for (let step = (resume?.step ?? 0) + 1; step <= until && looksSinceBest(looks) < patience; step++) {
     // One step takes some 20 ms; timers and requests of this thread go in between.
     await nextTurn()
     signal?.throwIfAborted()
-    const loss = fitStep(
-      side,
-      drawBatch(sets, side.dimensions, room, options, random(seed, step)),
-      room,
-      options,
-      warmUpThenDecay(step - 1, steps, rate),
-      step,
-    )
-    if (step % lookEvery === 0 || step === steps) {
-      const score = scoreHeldOut(side, sets, room)
-      unlucky = score > best.score ? 0 : unlucky + 1
-      if (score > best.score) {
-        best = { score, step }
-        side.keep()
-      }
+    const generator = random(seed, step)
+    const batch = drawBatch(sets, side.dimensions, room, options, generator)
+    const loss = fitStep(side, batch, room, options, warmUpThenDecay(step - 1, steps, rate), step)
+    if (lookEvery > 0 && (step % lookEvery === 0 || step === until)) {
+      const score = await scoreHeldOut(side, sets, room, signal)
+      if (score > bestLook(looks).score) side.keep()
+      looks.push({ step, score })
     }
-    onStep(step, loss, best.score)
+    await onStep({ step, looks }, loss)
   }
-  side.restore()
-  return best
+  if (lookEvery > 0) side.restore()
+  return looks
+}
+
+/** The first of the best. */
+export function bestLook(looks: readonly Look[]): Look {
+  return looks.reduce((best, look) => (look.score > best.score ? look : best))
+}
+
+function looksSinceBest(looks: readonly Look[]): number {
+  return looks.length === 0 ? 0 : looks.length - 1 - looks.indexOf(bestLook(looks))
 }
 
 /** Mean over the sets of nDCG@10 on their held-out queries. */
-export function scoreHeldOut(side: QuerySide, sets: readonly FitSet[], { space, heldOut: vectors, scores }: FitRoom): number {
+export async function scoreHeldOut(
+  side: QuerySide,
+  sets: readonly FitSet[],
+  room: FitRoom,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const scores: number[] = []
+  for (const set of sets) if (set.heldOut.length > 0) scores.push(await scoreQueries(side, set.heldOut, set, room, signal))
+  return scores.reduce((sum, score) => sum + score, 0) / Math.max(1, scores.length)
+}
+
+async function scoreQueries(
+  side: QuerySide,
+  queries: readonly FitQuery[],
+  { documents, count }: Pick<FitSet, 'documents' | 'count'>,
+  { space, heldOut: vectors, scores }: FitRoom,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const { dimensions } = side
-  const scored = sets.filter(({ heldOut }) => heldOut.length > 0)
-  const perSet = scored.map(({ heldOut, documents }) => {
+  const columns = wholeFours(count)
+  const atOnce = rowsFor(count)
+  let sum = 0
+  for (let from = 0; from < queries.length; from += atOnce) {
+    await nextTurn()
+    signal?.throwIfAborted()
+    const part = queries.slice(from, from + atOnce)
+    const out = vectors.subarray(0, part.length * dimensions)
     side.forward(
-      heldOut.map(({ query }) => query),
-      vectors,
+      part.map(({ query }) => query),
+      out,
     )
-    const count = documents.length / dimensions
-    return meanNdcg10OfBlocks(
-      vectors,
+    const mean = meanNdcg10OfBlocks(
+      out,
       dimensions,
-      heldOut.map(({ positives }) => positives),
+      part.map(({ positives }) => positives),
       (block, rows) => {
-        space.multiplyTransposed(block, documents, scores, rows, count, dimensions)
-        return scores.subarray(0, rows * count)
+        space.multiplyTransposed(block, documents, scores, rows, columns, dimensions)
+        for (let row = 0; row < rows; row++) scores.fill(-2, row * columns + count, (row + 1) * columns)
+        return scores.subarray(0, rows * columns)
       },
     )
-  })
-  return perSet.reduce((sum, score) => sum + score, 0) / Math.max(1, perSet.length)
-}
-
-interface Batch {
-  readonly queries: readonly number[]
-  readonly columns: number
-  readonly targets: readonly number[]
-  readonly masked: Uint8Array
-}
-
-function drawBatch(
-  sets: readonly FitSet[],
-  dimensions: number,
-  room: FitRoom,
-  { batchSize, foreign, hardNegatives }: FitOptions,
-  generator: Random,
-): Batch {
-  const set = drawSet(sets, generator)
-  const rows = sampleBelow(set.queries.length, batchSize, generator).map((i) => set.queries[i]!)
-  const columnOf = new Map<number, number>()
-  const column = (place: number): number => {
-    if (!columnOf.has(place)) columnOf.set(place, columnOf.size)
-    return columnOf.get(place)!
+    sum += mean * part.length
   }
-  const targets = rows.map(({ positives }) => column(positives[generator.below(positives.length)]!))
-  if (hardNegatives > 0) {
-    for (const { hard = [] } of rows) for (const i of sampleBelow(hard.length, hardNegatives, generator)) column(hard[i]!)
-  }
-
-  const foreignCount = foreign.length / dimensions
-  // Up to whole fours, for the vector kernels.
-  const wanted = Math.ceil((1.5 * columnOf.size) / 4) * 4 - columnOf.size
-  const strangers = sampleBelow(foreignCount, Math.min(foreignCount, wanted), generator)
-  const columns = columnOf.size + strangers.length
-  const { documents } = room
-  for (const [place, at] of columnOf) documents.set(set.documents.subarray(place * dimensions, (place + 1) * dimensions), at * dimensions)
-  strangers.forEach((place, i) =>
-    documents.set(foreign.subarray(place * dimensions, (place + 1) * dimensions), (columnOf.size + i) * dimensions),
-  )
-
-  const masked = new Uint8Array(rows.length * columns)
-  rows.forEach(({ positives }, row) => {
-    for (const place of positives) {
-      const at = columnOf.get(place)
-      if (at !== undefined && at !== targets[row]) masked[row * columns + at] = 1
-    }
-  })
-  return { queries: rows.map(({ query }) => query), columns, targets, masked }
-}
-
-function drawSet(sets: readonly FitSet[], generator: Random): FitSet {
-  const weights = sets.map(({ queries }) => Math.sqrt(queries.length))
-  let left = generator.next() * weights.reduce((sum, weight) => sum + weight, 0)
-  const chosen = weights.findIndex((weight) => (left -= weight) < 0)
-  return sets[chosen === -1 ? weights.findLastIndex((weight) => weight > 0) : chosen]!
+  return sum / Math.max(1, queries.length)
 }
 
 function fitStep(
   side: QuerySide,
   { queries, columns, targets, masked }: Batch,
   room: FitRoom,
-  { temperature }: FitOptions,
+  { temperature, dropout, seed }: FitOptions,
   rate: number,
   step: number,
 ): number {
   const { space, units, upstream, documents, turned, cosines } = room
   const rows = queries.length
-  side.forward(queries, units)
+  side.forward(queries, units, dropout > 0 ? { share: dropout, generator: random(seed, step, 0xd0) } : undefined)
   space.multiplyTransposed(units, documents, cosines, rows, columns, side.dimensions)
   const loss = infoNce(cosines, { rows, columns, targets, masked, temperature })
   transpose(documents, turned, columns, side.dimensions)

@@ -9,9 +9,13 @@ export interface TrainingPair {
 
 /** Questions over one collection. Batches are drawn from one set at a time, and each is scored over its own documents. */
 export interface TrainingSet {
+  /** The whole collection where it is known: documents without questions teach too. */
   readonly documents: readonly string[]
   readonly queries: readonly TrainingQuery[]
-  /** Queries that no step may see: they decide when to stop and whether the expert is worth having. Drawn from `queries` when absent. */
+  /**
+   * Queries that no step may see: they decide whether the expert is worth having, and, of a thousand queries or more, when to
+   * stop. Drawn from `queries` when absent; none at all in a set that only supports others, such as questions made of documents.
+   */
   readonly heldOut?: readonly TrainingQuery[]
 }
 
@@ -26,31 +30,49 @@ export type DividedSet = Required<TrainingSet>
 
 /** Checks what was given, gathers pairs by document and query, and sets held-out queries aside: a fifth, at most 300. */
 export function divideSets(pairs: readonly TrainingPair[] | readonly TrainingSet[], seed: number): DividedSet[] {
-  const sets = isSets(pairs) ? pairs : [gatherPairs(pairs as readonly TrainingPair[])]
-  const divided = sets.map((set) => {
+  const divided = gatherSets(pairs).map((set) => {
     if (set.heldOut) return { ...set, heldOut: set.heldOut }
-    const ordered = set.queries
-      .map((query, place) => ({ query, place, hash: hashString(query.text, seed) }))
-      .sort((a, b) => a.hash - b.hash || a.place - b.place)
-      .map(({ query }) => query)
+    const ordered = inOrderOfHash(set.queries, ({ text }) => text, seed)
     const held = Math.min(300, Math.floor(ordered.length / 5))
     return { documents: set.documents, queries: ordered.slice(held), heldOut: ordered.slice(0, held) }
   })
-  for (const { documents, queries, heldOut } of divided) {
+  if (divided.every(({ heldOut }) => heldOut.length === 0)) throw tooSmall()
+  return divided
+}
+
+/** Checks what was given and gathers pairs by document and query. */
+export function gatherSets(pairs: readonly TrainingPair[] | readonly TrainingSet[]): TrainingSet[] {
+  const sets = isSets(pairs) ? [...pairs] : [gatherPairs(pairs as readonly TrainingPair[])]
+  for (const { documents, queries, heldOut = [] } of sets) {
     for (const { text, positives } of [...queries, ...heldOut]) {
       if (positives.length === 0 || !positives.every((place) => place >= 0 && place < documents.length)) {
         throw new InvalidArgumentError('pairs', `has a query without an answer among the documents: ${JSON.stringify(text.slice(0, 80))}`)
       }
     }
   }
-  const held = divided.reduce((sum, { heldOut }) => sum + heldOut.length, 0)
-  if (held === 0)
-    throw new InvalidArgumentError(
-      'pairs',
-      'is too small to hold queries out',
-      'Give at least five pairs; a few hundred make a useful expert.',
-    )
-  return divided
+  return sets
+}
+
+/** Parts that judge each other in turn: each item is in one of them, by the hash of its text. */
+export function folds<T>(items: readonly T[], textOf: (item: T) => string, count: number, seed: number): T[][] {
+  const parts = Array.from({ length: count }, (): T[] => [])
+  inOrderOfHash(items, textOf, seed).forEach((item, i) => parts[i % count]!.push(item))
+  return parts
+}
+
+export function tooSmall(): InvalidArgumentError {
+  return new InvalidArgumentError(
+    'pairs',
+    'is too small to hold queries out',
+    'Give at least five pairs; a few hundred make a useful expert.',
+  )
+}
+
+function inOrderOfHash<T>(items: readonly T[], textOf: (item: T) => string, seed: number): T[] {
+  return items
+    .map((item, place) => ({ item, place, hash: hashString(textOf(item), seed) }))
+    .sort((a, b) => a.hash - b.hash || a.place - b.place)
+    .map(({ item }) => item)
 }
 
 function isSets(pairs: readonly TrainingPair[] | readonly TrainingSet[]): pairs is readonly TrainingSet[] {

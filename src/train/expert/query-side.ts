@@ -1,3 +1,5 @@
+import type { Random } from '../random.ts'
+
 /**
  * What an expert learns: how to turn queries into vectors. Documents stay as the base embeds them. Queries are named by
  * their number among those the query side was made for.
@@ -5,12 +7,20 @@
 export interface QuerySide {
   readonly dimensions: number
   /** Writes the unit vector of each query, one after another. `out` lies in the workspace the side was made with. */
-  forward(queries: readonly number[], out: Float32Array): void
+  forward(queries: readonly number[], out: Float32Array, dropout?: Dropout): void
   /** Learns from the gradient with respect to what the last `forward` wrote. */
   learn(upstream: Float32Array, rate: number, step: number): void
-  /** Goes back to where the base is. */
+  /** Goes back to the start. */
   reset(): void
   /** Remembers the present state, or goes back to the remembered one. */
   keep(): void
   restore(): void
+  /** All that learning changes, by name, for checkpoints: live arrays, which may be written to as well. */
+  readonly state: Readonly<Record<string, Float32Array>>
+}
+
+/** Tokens left out of queries while learning, so that none is relied on alone. Only where queries are made of tokens. */
+export interface Dropout {
+  readonly share: number
+  readonly generator: Random
 }

@@ -1,0 +1,231 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { InvalidArgumentError } from '../../errors.ts'
+import { startClock } from '../progress.ts'
+import { nearest } from '../ranking.ts'
+import { bytesFor, workspace } from '../simd/workspace.ts'
+import { adapterQuerySide, type LearnedAdapter } from './adapter.ts'
+import { embed } from './embed.ts'
+import type { AdapterExpertOptions, TableExpertOptions } from './expert.ts'
+import { fitBytes, fitRoom, scoreHeldOut, wholeFours, type FitQuery, type FitRoom, type FitSet } from './fit.ts'
+import { divideSets, folds, gatherSets, tooSmall, type TrainingQuery, type TrainingSet } from './pairs.ts'
+import { pullOfDocuments } from './pull.ts'
+import type { QuerySide } from './query-side.ts'
+import { queryTokens, tableBytes, tableQuerySide, type LearnedTable, type TableQuerySide } from './table.ts'
+
+/** Everything read, embedded and in its place. */
+export interface Prepared {
+  readonly sets: readonly FitSet[]
+  /** With folds: the sets as each fold sees them, its queries held out. */
+  readonly splits: readonly (readonly FitSet[])[]
+  readonly room: FitRoom
+  readonly side: QuerySide & { changes(): LearnedTable | LearnedAdapter }
+  readonly foreign: Float32Array
+  readonly settings: Settings
+  /** nDCG@10 of the base on the held-out queries; where there are none, the mean over the folds. */
+  readonly general: number
+  /** The text of each query, by number. */
+  readonly texts: readonly string[]
+  readonly pull: number
+}
+
+/** The options of a training, decided. */
+export interface Settings {
+  readonly folds: number
+  readonly rates: readonly number[]
+  readonly steps: number
+  readonly batchSize: number
+  readonly temperature: number
+  readonly dropout: number
+  readonly negatives: number
+  readonly hardNegatives: number
+  readonly seed: number
+}
+
+/** Below so many queries, a fifth of them is too few to decide by. */
+const few = 1000
+const pulls = [0, 0.5, 1, 2, 4]
+/** Queries times documents that are enough to choose a pull. */
+const enoughScores = 4_000_000
+
+/** Checks, divides, tokenises and embeds what is trained on, and finds the start. */
+export async function prepare(options: TableExpertOptions | AdapterExpertOptions): Promise<Prepared> {
+  const { base, signal } = options
+  const { dimensions } = base
+  const given = gatherSets(options.pairs)
+  const settings = decide(options, given)
+  const divided: readonly TrainingSet[] = settings.folds > 0 ? given : divideSets(given, settings.seed)
+
+  const texts: string[] = []
+  const number = (queries: readonly TrainingQuery[]): FitQuery[] =>
+    queries.map(({ text, positives }) => ({ query: texts.push(text) - 1, positives }))
+  const numbered = divided.map(({ documents, queries, heldOut }) => ({
+    documents,
+    queries: number(queries),
+    heldOut: number(heldOut ?? []),
+    supports: heldOut?.length === 0,
+  }))
+  const { hardNegatives } = settings
+  const { foreign: strangers = [] } = options
+  const needed = options.method === 'adapter' || hardNegatives > 0 ? texts : []
+  const total = [strangers, needed, ...divided.map(({ documents }) => documents)].reduce((sum, list) => sum + list.length, 0)
+  const clock = startClock(total)
+  let done = 0
+  const onTexts = (count: number): void => {
+    done += count
+    if (count > 0) options.onProgress?.({ ...clock(done), stage: 'embed' })
+  }
+  const plain = async (list: readonly string[]): Promise<Float32Array> => {
+    const vectors = new Float32Array(list.length * dimensions)
+    await embed(base, list, vectors, { signal, onTexts })
+    return vectors
+  }
+  const queryVectors = await plain(needed)
+  const foreign = await plain(strangers)
+
+  const tokens = options.method === 'table' ? queryTokens(options.base, texts) : undefined
+  const most = Math.max(...divided.map(({ documents }) => documents.length))
+  const space = workspace(
+    bytesFor(...divided.map(({ documents }) => wholeFours(documents.length) * dimensions)) +
+      fitBytes(dimensions, most, settings) +
+      (options.method === 'table' ? tableBytes(options.base, tokens!) : 0),
+  )
+  const pulled = options.method === 'table' && options.pull !== 0
+  const read: ArrayLike<number>[] = []
+  const onTokens = pulled ? (list: ArrayLike<number>): void => void read.push(Uint32Array.from(list)) : undefined
+  const sets: FitSet[] = []
+  for (const { documents, queries, heldOut, supports } of numbered) {
+    const vectors = space.floats(wholeFours(documents.length) * dimensions)
+    await embed(base, documents, vectors, { signal, onTexts, ...(onTokens && { onTokens }) })
+    const mined =
+      hardNegatives > 0
+        ? await mineHard(queries, queryVectors, vectors.subarray(0, documents.length * dimensions), dimensions, signal)
+        : queries
+    sets.push({ documents: vectors, count: documents.length, same: firstOfSame(documents), queries: mined, heldOut, supports })
+  }
+  const room = fitRoom(space, dimensions, most, settings)
+  signal?.throwIfAborted()
+  const splits = splitSets(sets, texts, settings)
+  const judges = sets.some((set) => set.heldOut.length > 0) ? [sets] : splits
+  const scoreOf = async (side: QuerySide): Promise<number> => {
+    let sum = 0
+    for (const judge of judges) sum += await scoreHeldOut(side, judge, room, signal)
+    return sum / judges.length
+  }
+  const common = { sets, splits, room, foreign, settings, texts }
+  if (options.method === 'adapter') {
+    const side = adapterQuerySide(rowsOf(queryVectors, dimensions), dimensions, options.rank ?? 64, settings.seed)
+    return { ...common, side, general: await scoreOf(side), pull: 0 }
+  }
+
+  const side = tableQuerySide(space, options.base, tokens!)
+  const general = await scoreOf(side)
+  if (!pulled) return { ...common, side, general, pull: 0 }
+  const changes = await pullOfDocuments(options.base, { tokens: read, vectors: together(sets, dimensions) }, signal)
+  const pull = options.pull ?? (await choosePull(side, sets, room, changes, settings, signal))
+  side.startFrom(changes, pull)
+  return { ...common, side, general, pull }
+}
+
+function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readonly TrainingSet[]): Settings {
+  const { method, seed = 1, batchSize = 384, temperature = 0.05, hardNegatives = 0 } = options
+  const main = sets.filter(({ heldOut }) => heldOut?.length !== 0)
+  const queries = main.reduce((sum, set) => sum + set.queries.length, 0)
+  if (main.every((set) => !set.heldOut) && queries < 5) throw tooSmall()
+  const folds = options.folds ?? (queries < few && queries >= 5 ? 5 : 0)
+  if (!(Number.isInteger(folds) && folds >= 0 && folds !== 1 && folds <= Math.max(0, queries)))
+    throw new InvalidArgumentError('folds', `is ${folds}`, 'Give 0, or a whole number from 2 to the number of queries.')
+  const small = sets.reduce((sum, set) => sum + set.queries.length, 0) < 2000
+  const rates = folds > 0 ? (method === 'table' ? [5e-3, 2e-2] : [1e-3]) : [(method === 'table' ? 5e-3 : 1e-3) * (small ? 0.4 : 1)]
+  return {
+    folds,
+    rates: options.rates ?? rates,
+    steps: options.steps ?? (folds > 0 ? 60 : small ? 120 : 200),
+    batchSize,
+    temperature,
+    dropout: options.dropout ?? (folds > 0 ? 0.5 : 0),
+    negatives: options.negatives ?? (folds > 0 ? 512 : 0),
+    hardNegatives,
+    seed,
+  }
+}
+
+/** Each fold's view: a part of every set's queries held out, the others to learn from. Supporting sets only teach. */
+function splitSets(sets: readonly FitSet[], texts: readonly string[], { folds: count, seed }: Settings): FitSet[][] {
+  const parts = sets.map(({ queries, supports }) => (supports ? [] : folds(queries, ({ query }) => texts[query]!, count, seed)))
+  return Array.from({ length: count }, (_, fold) =>
+    sets.map((set, s) => {
+      const heldOut = parts[s]![fold] ?? []
+      const held = new Set(heldOut)
+      return { ...set, heldOut, queries: set.queries.filter((query) => !held.has(query)) }
+    }),
+  )
+}
+
+/** The pull that finds most for queries that have not been learned from: all of them so far, or those held out when they decide. */
+async function choosePull(
+  side: TableQuerySide,
+  sets: readonly FitSet[],
+  room: FitRoom,
+  changes: LearnedTable,
+  { folds }: Settings,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const judged =
+    folds === 0
+      ? sets
+      : sets.map((set) => ({
+          ...set,
+          heldOut: set.supports ? [] : set.queries.slice(0, Math.max(50, Math.floor(enoughScores / set.count))),
+        }))
+  let best = { times: 0, score: -1 }
+  for (const times of pulls) {
+    side.startFrom(changes, times)
+    side.reset()
+    const score = await scoreHeldOut(side, judged, room, signal)
+    if (score > best.score) best = { times, score }
+  }
+  return best.times
+}
+
+/** Names for each query the documents the base ranks high that do not answer it; the very first ones may be unlabelled answers and are spared. */
+async function mineHard(
+  queries: readonly FitQuery[],
+  vectors: Float32Array,
+  documents: Float32Array,
+  dimensions: number,
+  signal: AbortSignal | undefined,
+): Promise<FitQuery[]> {
+  const mined: FitQuery[] = []
+  for (const query of queries) {
+    await nextTurn()
+    signal?.throwIfAborted()
+    const answers = new Set(query.positives)
+    const near = nearest(vectors.subarray(query.query * dimensions, (query.query + 1) * dimensions), documents, 34)
+    mined.push({ ...query, hard: near.filter((place) => !answers.has(place)).slice(2, 32) })
+  }
+  return mined
+}
+
+/** For each document the place of the first one that reads the same. */
+function firstOfSame(documents: readonly string[]): Uint32Array {
+  const first = new Map<string, number>()
+  return Uint32Array.from(documents, (text, place) => {
+    if (!first.has(text)) first.set(text, place)
+    return first.get(text)!
+  })
+}
+
+/** The vectors of all sets' documents, one after another. */
+function together(sets: readonly FitSet[], dimensions: number): Float32Array {
+  const all = new Float32Array(sets.reduce((sum, { count }) => sum + count, 0) * dimensions)
+  let at = 0
+  for (const { documents, count } of sets) {
+    all.set(documents.subarray(0, count * dimensions), at)
+    at += count * dimensions
+  }
+  return all
+}
+
+function rowsOf(vectors: Float32Array, dimensions: number): Float32Array[] {
+  return Array.from({ length: vectors.length / dimensions }, (_, i) => vectors.subarray(i * dimensions, (i + 1) * dimensions))
+}

@@ -1,0 +1,27 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import type { Document } from '../../src/document.ts'
+import { evaluateEngine, evaluatePack, readBeir } from '../../src/eval/index.ts'
+import { openPilotfish } from '../../src/open.ts'
+
+const data = fileURLToPath(new URL('../../../shared/data/mtrag-un', import.meta.url))
+
+describe.skipIf(!existsSync(data))('the bundled pack, on ../shared/data/mtrag-un where it is there', () => {
+  it('scores in memory as the index that users have does', { timeout: 60_000 }, async () => {
+    const set = await readBeir(data)
+    const options = { systems: ['bm25', 'routed', 'routed+bm25'], metrics: ['ndcg@10', 'recall@20'] } as const
+
+    const inMemory = await evaluatePack(undefined, [set], options)
+
+    const fish = await openPilotfish()
+    const documents: Document[] = []
+    for await (const document of set.corpus()) documents.push({ ...document, id: `${set.name}/${document.id}` })
+    await fish.add(documents)
+    const indexed = await evaluateEngine(fish, [set], options)
+    await fish.close()
+    expect(inMemory.systems).toEqual(indexed.systems)
+    expect(inMemory.routes).toEqual(indexed.routes)
+    expect(inMemory.systems.bm25!.mean['ndcg@10']).toBeGreaterThan(0.7)
+  })
+})

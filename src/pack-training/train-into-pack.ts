@@ -50,7 +50,8 @@ export interface TrainIntoPackOptions {
 }
 
 export interface PackTrainingProgress extends TrainingProgress {
-  readonly stage: 'train' | 'score' | 'route' | 'write'
+  /** `embed` and `score` count texts, `train` steps. */
+  readonly stage: 'embed' | 'train' | 'score' | 'route' | 'write'
 }
 
 /** An expert that is in its pack, with what it is worth. */
@@ -217,7 +218,7 @@ async function trained(
     force,
     seed,
     ...(signal && { signal }),
-    onProgress: (progress: TrainingProgress) => onProgress?.({ ...progress, stage: 'train' }),
+    onProgress: (progress: TrainingProgress) => onProgress?.({ ...progress, stage: progress.stage === 'embed' ? 'embed' : 'train' }),
   }
   if (method === 'adapter') {
     const { changes } = await trainExpert({ ...common, method, base })

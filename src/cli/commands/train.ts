@@ -162,6 +162,7 @@ function inputFigures({ pairs, madeUp }: TrainingInput) {
 /** One progress view after another, each for its stage. */
 function stageViews(environment: Environment, quiet: boolean) {
   const labels: Record<PackTrainingProgress['stage'], string> = {
+    embed: 'Embedding',
     train: 'Training',
     score: 'Judging',
     route: 'Teaching the router',

@@ -195,8 +195,8 @@ describe('evaluate, against stored references', () => {
     const { mean, queries } = evaluate(qrels, run, [metric])
 
     expect(queries.size).toBe(Object.keys(references.queries).length)
-    for (const [query, scores] of queries) expect(scores[metric], query).toBeCloseTo(references.queries[query]![metric], 10)
-    expect(mean[metric]).toBeCloseTo(references.mean[metric], 10)
+    for (const [query, scores] of queries) expect(scores[metric]!, query).toBeCloseTo(references.queries[query]![metric], 10)
+    expect(mean[metric]).toBeCloseTo(references.mean[metric]!, 10)
   })
 
   it('has ties, queries without hits and grades below 1 among them, so that agreement means something', () => {

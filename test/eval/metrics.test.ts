@@ -195,7 +195,7 @@ describe('evaluate, against stored references', () => {
     const { mean, queries } = evaluate(qrels, run, [metric])
 
     expect(queries.size).toBe(Object.keys(references.queries).length)
-    for (const [query, scores] of queries) expect(scores[metric]!, query).toBeCloseTo(references.queries[query]![metric], 10)
+    for (const [query, scores] of queries) expect(scores[metric]!, query).toBeCloseTo(references.queries[query]![metric]!, 10)
     expect(mean[metric]).toBeCloseTo(references.mean[metric]!, 10)
   })
 

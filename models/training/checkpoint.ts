@@ -19,9 +19,12 @@ export function baseCheckpoints(directory: string, fingerprint: string) {
         step: Number(metadata.step),
         table: values('table'),
         adam: { mean: values('mean'), square: values('square') },
+        neighbours: [...tensors.keys()]
+          .filter((name) => name.startsWith('neighbours.'))
+          .map((name) => new Int32Array(new Uint8Array(tensors.get(name)!.data).buffer)),
       }
     },
-    save({ tokenizer, dimensions, step, table, adam }: BaseCheckpoint): void {
+    save({ tokenizer, dimensions, step, table, adam, neighbours }: BaseCheckpoint): void {
       const tensor = (values: Float32Array): Tensor => ({
         dtype: 'F32',
         shape: [values.length / dimensions, dimensions],
@@ -29,10 +32,14 @@ export function baseCheckpoints(directory: string, fingerprint: string) {
       })
       mkdirSync(directory, { recursive: true })
       writeFileSync(join(directory, 'tokenizer.json'), JSON.stringify(tokenizer))
-      const tensors = new Map([
+      const tensors = new Map<string, Tensor>([
         ['table', tensor(table)],
         ['mean', tensor(adam.mean)],
         ['square', tensor(adam.square)],
+        ...neighbours.map((found, task): [string, Tensor] => [
+          `neighbours.${task}`,
+          { dtype: 'I32', shape: [found.length], data: bytesOf(found) },
+        ]),
       ])
       writeFileSync(`${path}.part`, writeSafetensors(tensors, { fingerprint, step: String(step) }))
       renameSync(`${path}.part`, path)

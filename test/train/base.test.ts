@@ -25,7 +25,8 @@ const options = {
   seed: 3,
   stages: [
     { name: 'texts', steps: 10, pairShare: 0 },
-    { name: 'pairs', steps: 60, pairShare: 0.9 },
+    { name: 'pairs', steps: 40, pairShare: 0.9 },
+    { name: 'hard', steps: 40, pairShare: 0.9, neighbours: 3 },
   ],
 }
 
@@ -64,15 +65,21 @@ describe('trainBase', () => {
     let checkpoint: BaseCheckpoint | undefined
     const whole = await trainBase([farm], {
       ...options,
-      checkpointEvery: 40,
+      checkpointEvery: 70,
       onCheckpoint: (now) => {
-        checkpoint ??= { ...now, table: now.table.slice(), adam: { mean: now.adam.mean.slice(), square: now.adam.square.slice() } }
+        checkpoint ??= {
+          ...now,
+          table: now.table.slice(),
+          adam: { mean: now.adam.mean.slice(), square: now.adam.square.slice() },
+          neighbours: now.neighbours.map((found) => found.slice()),
+        }
       },
     })
 
     const resumed = await trainBase([farm], { ...options, resume: checkpoint! })
 
-    expect(checkpoint!.step).toBeLessThan(70)
+    expect(checkpoint!.step).toBeGreaterThan(50)
+    expect(checkpoint!.step).toBeLessThan(90)
     expect(resumed.table).toEqual(whole.table)
   })
 
@@ -83,8 +90,8 @@ describe('trainBase', () => {
       onProgress: ({ stage, done, total, eta }) => seen.push(`${stage} ${done}/${total} ${eta! >= 0}`),
     })
 
-    expect(seen[0]).toBe('texts 10/70 true')
-    expect(seen.at(-1)).toBe('pairs 70/70 true')
+    expect(seen[0]).toBe('texts 10/90 true')
+    expect(seen.at(-1)).toBe('hard 90/90 true')
   })
 
   it('stops when it is told to', async () => {

@@ -22,6 +22,8 @@ export interface BaseCheckpoint extends TrainedBase {
   /** Steps done, counted over all stages. */
   readonly step: number
   readonly adam: { readonly mean: Float32Array; readonly square: Float32Array }
+  /** By task, what a stage with `neighbours` has found. */
+  readonly neighbours: readonly Int32Array[]
 }
 
 /** A stretch of training with its own learning-rate schedule. */
@@ -34,6 +36,11 @@ export interface BaseStage {
   readonly rate?: number
   /** Share of tokens left out of every text, anew each time, so that no single word is relied on. @default 0 */
   readonly dropout?: number
+  /**
+   * Neighbours that each query brings into its block: queries whose answers look like its own, so that negatives are hard.
+   * Found anew when the stage begins and every 2000 steps. @default 0
+   */
+  readonly neighbours?: number
 }
 
 export interface BaseOptions {
@@ -61,14 +68,17 @@ export interface BaseOptions {
   readonly checkpointEvery?: number
 }
 
-/** First the texts alone, then mostly pairs. */
+/** First the texts alone, then mostly pairs, then pairs among their hardest neighbours. */
 export const defaultStages: readonly BaseStage[] = [
   { name: 'texts', steps: 800, pairShare: 0 },
-  { name: 'pairs', steps: 5000, pairShare: 0.7, dropout: 0.2 },
+  { name: 'pairs', steps: 1500, pairShare: 0.7, dropout: 0.2 },
+  { name: 'hard pairs', steps: 4000, pairShare: 0.7, dropout: 0.2, neighbours: 7, rate: 0.015 },
 ]
 
 const lanes = 2
 const segmentSteps = 20
+/** Steps after which neighbours are looked for again, as the table has moved; whole segments. */
+const neighboursEvery = 2000
 
 /**
  * Trains a static base from nothing: learns a WordPiece vocabulary, then a vector for each token such that the mean over
@@ -104,6 +114,7 @@ export async function trainBase(tasks: readonly BaseTask[], options: BaseOptions
     table.set(resume.table)
     adam.mean.set(resume.adam.mean)
     adam.square.set(resume.adam.square)
+    packed.forEach(({ neighbours }, task) => neighbours.set(resume.neighbours[task] ?? []))
   } else initialise(table, dimensions, packed, seed)
 
   const job: Omit<BaseJob, 'thread'> = {
@@ -135,12 +146,15 @@ export async function trainBase(tasks: readonly BaseTask[], options: BaseOptions
     for (let step = resume?.step ?? 0; step < total;) {
       signal?.throwIfAborted()
       const segment = nextSegment(stages, step)
+      if (segment.neighbours > 0 && (step - segment.stageStart) % neighboursEvery === 0) {
+        await Promise.all(workers.map((worker) => worker.request('neighbours', undefined)))
+      }
       const losses = await Promise.all(workers.map((worker) => worker.request<number>('segment', segment)))
       const before = step
       step = segment.to
       onProgress?.({ ...clock(step), stage: segment.stage, loss: losses.reduce((sum, loss) => sum + loss, 0) })
       if (step === total || Math.floor(step / checkpointEvery) > Math.floor(before / checkpointEvery)) {
-        await onCheckpoint?.({ tokenizer, dimensions, table, step, adam })
+        await onCheckpoint?.({ tokenizer, dimensions, table, step, adam, neighbours: packed.map(({ neighbours }) => neighbours) })
       }
     }
   } finally {
@@ -158,7 +172,7 @@ export function tokenizeWith(tokenizer: TokenizerJson): (text: string) => number
 
 function nextSegment(stages: readonly BaseStage[], step: number): BaseSegment & { stage: string } {
   let stageStart = 0
-  for (const { name, steps, pairShare, rate = 0.02, dropout = 0 } of stages) {
+  for (const { name, steps, pairShare, rate = 0.02, dropout = 0, neighbours = 0 } of stages) {
     if (step < stageStart + steps) {
       return {
         stage: name,
@@ -169,6 +183,7 @@ function nextSegment(stages: readonly BaseStage[], step: number): BaseSegment & 
         rate,
         pairShare,
         dropout,
+        neighbours,
       }
     }
     stageStart += steps

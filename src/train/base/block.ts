@@ -1,5 +1,5 @@
 import { sampleBelow, type Random } from '../random.ts'
-import type { PackedTask, PackedTexts } from './packed.ts'
+import { neighboursKept, type PackedTask, type PackedTexts } from './packed.ts'
 
 /** Rows of a block: each query's answer is the document of the same row, the other documents are its negatives. */
 export interface Block {
@@ -16,18 +16,25 @@ export interface BlockOptions {
   readonly pairShare: number
   /** Share of tokens left out of every text, anew each time. @default 0 */
   readonly dropout?: number
+  /** Neighbours that each drawn query brings into a block of pairs. @default 0 */
+  readonly neighbours?: number
 }
 
 /** How often the stand-in of a document is used where there is one. */
 const variantShare = 0.7
 
 /** Draws one block: first what it is made of, then a single task by the square root of its size, then its rows. */
-export function drawBlock(tasks: readonly PackedTask[], { size, pairShare, dropout = 0 }: BlockOptions, generator: Random): Block {
+export function drawBlock(
+  tasks: readonly PackedTask[],
+  { size, pairShare, dropout = 0, neighbours = 0 }: BlockOptions,
+  generator: Random,
+): Block {
   const kind = generator.next() < pairShare ? 'pairs' : generator.next() < 0.25 ? 'titles' : generator.next() < 0.5 ? 'sentences' : 'spans'
   const available = (task: PackedTask): number =>
     kind === 'pairs' ? task.queries.offsets.length - 1 : kind === 'titles' ? task.titled.length : task.splittable.length
   const task = weighted(tasks, (candidate) => Math.sqrt(available(candidate)), generator)
-  const drawn = sampleBelow(available(task), size, generator)
+  const drawn =
+    kind === 'pairs' && neighbours > 0 ? drawNeighbours(task, size, neighbours, generator) : sampleBelow(available(task), size, generator)
   // Whole fours go through the vector kernels; a set that is not one loses up to three rows of a block.
   const rows = drawn.length > 4 ? drawn.slice(0, drawn.length - (drawn.length % 4)) : drawn
   if (kind === 'pairs') return drawPairs(task, rows, dropout, generator)
@@ -38,6 +45,21 @@ export function drawBlock(tasks: readonly PackedTask[], { size, pairShare, dropo
     dropout,
     generator,
   )
+}
+
+/** Draws queries and for each some of its neighbours, until the block is full; nothing twice. */
+function drawNeighbours(task: PackedTask, size: number, neighbours: number, generator: Random): number[] {
+  const count = task.queries.offsets.length - 1
+  const drawn = new Set<number>()
+  for (const query of sampleBelow(count, Math.min(count, size), generator)) {
+    drawn.add(query)
+    for (const n of sampleBelow(neighboursKept, neighbours, generator)) {
+      const neighbour = task.neighbours[query * neighboursKept + n]!
+      if (neighbour >= 0) drawn.add(neighbour)
+    }
+    if (drawn.size >= size) break
+  }
+  return [...drawn].slice(0, size)
 }
 
 function drawPairs(task: PackedTask, rows: readonly number[], dropout: number, generator: Random): Block {

@@ -2,7 +2,8 @@ import { infoNce } from '../info-nce.ts'
 import { transpose } from '../matrix.ts'
 import { bytesFor, type Workspace } from '../simd/workspace.ts'
 import type { Block } from './block.ts'
-import type { PackedTexts } from './packed.ts'
+import { findNeighbours, type NeighbourRoom } from './neighbours.ts'
+import type { PackedTask, PackedTexts } from './packed.ts'
 
 /** Where a lane adds up the gradient of the blocks it is given. */
 export interface LaneGradient {
@@ -64,7 +65,25 @@ export function baseLane(space: Workspace, table: Float32Array, dimensions: numb
     }
   }
 
+  const neighbourRoom: NeighbourRoom = {
+    space,
+    left: queries.units,
+    right: documents.units,
+    cosines,
+    size: largest,
+    embed({ tokens, offsets }, places, vectors) {
+      places.forEach((place, i) => {
+        const length = Math.min(offsets[place + 1]! - offsets[place]!, longestText)
+        queries.tokens.set(tokens.subarray(offsets[place]!, offsets[place]! + length))
+        space.poolTokens(table, dimensions, queries.tokens, 0, length, vectors, i * dimensions)
+      })
+    },
+  }
+
   return {
+    /** Looks for the neighbours of this thread's share of a task's queries. */
+    findNeighbours: (task: PackedTask, share: { thread: number; threads: number }): void =>
+      findNeighbours(task, neighbourRoom, dimensions, share),
     /** Adds the block's gradient, times `weight`, and returns its loss. */
     run(
       { size, queries: queryTexts, documents: documentTexts, masked }: Block,

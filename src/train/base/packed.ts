@@ -40,7 +40,12 @@ export interface PackedTask {
   readonly splittable: Uint32Array
   /** Documents with a title and a body. */
   readonly titled: Uint32Array
+  /** `neighboursKept` for each query: queries whose answers look like its own and are not, filled in while training; -1 where there is none. */
+  readonly neighbours: Int32Array
 }
+
+/** Neighbours remembered of a query. */
+export const neighboursKept = 16
 
 const shortestSplit = 6
 
@@ -85,6 +90,7 @@ export function packTask(task: BaseTask, tokenize: (text: string) => readonly nu
     variants: pack(pairs.map(({ variant }) => (variant === undefined ? [] : tokenize(variant).slice(0, limit)))),
     splittable: shared(splittable),
     titled: shared(titled),
+    neighbours: new Int32Array(new SharedArrayBuffer(4 * neighboursKept * pairs.length)).fill(-1),
   }
 }
 

@@ -38,6 +38,7 @@ export interface BaseSegment {
   readonly rate: number
   readonly pairShare: number
   readonly dropout: number
+  readonly neighbours: number
 }
 
 let job: BaseJob
@@ -49,6 +50,10 @@ serveWorker({
     job = given
     space = workspace({ memory: job.memory, ...job.scratch[job.thread]! })
     lane = baseLane(space, job.table, job.dimensions, job.blockSize)
+  },
+  /** Looks for the neighbours of this thread's share of all queries, under the table as it is now. */
+  neighbours(): void {
+    for (const task of job.tasks) lane.findNeighbours(task, job)
   },
   /** Returns this thread's share of the mean loss. */
   segment(segment: BaseSegment): number {
@@ -64,12 +69,12 @@ serveWorker({
   close() {},
 })
 
-function gradients(step: number, { pairShare, dropout }: BaseSegment): number {
+function gradients(step: number, { pairShare, dropout, neighbours }: BaseSegment): number {
   const { gradients: lanes, blocks, threads, thread, tasks, seed, blockSize, temperature } = job
   let loss = 0
   for (let l = thread; l < lanes.length; l += threads) {
     for (let block = l; block < blocks; block += lanes.length) {
-      const drawn = drawBlock(tasks, { size: blockSize, pairShare, dropout }, random(seed, step, block))
+      const drawn = drawBlock(tasks, { size: blockSize, pairShare, dropout, neighbours }, random(seed, step, block))
       loss += lane.run(drawn, temperature, 1 / blocks, lanes[l]!) / blocks
     }
   }

@@ -38,8 +38,8 @@ export const newQuestions = jargon.map(([slang, meaning]) => ({ question: `tell 
 /** The pairs as a CSV file. */
 export const tradeCsv = ['question,passage', ...tradePairs.map(({ query, document }) => `${query},"${document}"`)].join('\n')
 
-/** Pairs that teach nothing: every question belongs to a passage in no way. */
-export const noisePairs: readonly TrainingPair[] = tradePairs.map(({ query }, i) => ({
-  query,
-  document: tradePairs[(i * 37 + 11) % tradePairs.length]!.document.replace('.', `, as of ${i % 7}.`),
+/** Questions in the very words of their passages: the general expert finds them all, and no other can do better. */
+export const plainPairs: readonly TrainingPair[] = jargon.map(([slang, meaning]) => ({
+  query: `${slang}: ${meaning}`,
+  document: `${slang}: ${meaning}.`,
 }))

@@ -62,9 +62,9 @@ export function trainCommand(environment: Environment, end: (code: ExitCode) => 
       'after',
       `
 A few hundred pairs make a useful expert; columns are found by names such as
-question and passage. A fifth of the questions is held out: they judge the expert,
-choose when training stops and how much BM25 counts. No document is embedded again:
-indexes made with the old pack open under the new one.`,
+question and passage. A fifth of the questions is held out: they judge the expert
+and choose how much BM25 counts. No document is embedded again: indexes made with
+the old pack open under the new one.`,
     )
     .action(async (options: TrainOptions) => end(await train(options, environment)))
 }

@@ -74,7 +74,7 @@ function notes({ heldOut, trained, routing, name }: PackTraining): string[] {
   return [
     ...(heldOut.gain.low <= 0 ? ['the interval holds 0, so the gain may be chance: more pairs would tell'] : []),
     ...(heldOut.gain.low > 0 && heldOut.queries < 30
-      ? [`${count(heldOut.queries)} questions are few to judge by, and they chose when to stop: expect a little less`]
+      ? [`${count(heldOut.queries)} questions are few to judge by: more pairs would tell better`]
       : []),
     ...(trained.queries - trained.madeUp < 50 && !heldOut.madeUp
       ? ['fewer than 50 questions make a weak expert; a few hundred are good']

@@ -21,17 +21,17 @@ export interface ExpertOptions {
    * of the one trained on all. 0 lets held-out queries decide. @default 5 below 1000 queries, else 0
    */
   readonly folds?: number
-  /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables with folds, else 5e-3; for adapters 1e-3. Without folds less below 2000 queries */
+  /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables, 1e-3 for adapters */
   readonly rates?: readonly number[]
-  /** Steps at most; training stops early when held-out queries stop gaining. @default 60 with folds; else 200, or 120 below 2000 queries */
+  /** Steps at most; training stops early when held-out queries stop gaining. @default 80 with folds, else 400 */
   readonly steps?: number
   /** @default 384 */
   readonly batchSize?: number
   /** @default 0.05 */
   readonly temperature?: number
-  /** Share of the tokens left out of each query while it is learned from; tables only. @default 0.5 with folds, else 0 */
+  /** Share of the tokens left out of each query while it is learned from; tables only. @default 0.5 below 5000 queries, else 0 */
   readonly dropout?: number
-  /** Documents of the set drawn at random for each batch, as further negatives. @default 512 with folds, else 0 */
+  /** Documents of the set drawn at random for each batch, as further negatives. @default 512 below 5000 queries, else 0 */
   readonly negatives?: number
   /** Documents that the base ranks high and that are no answers, added for each query of a batch. @default 0 */
   readonly hardNegatives?: number
@@ -54,7 +54,7 @@ export interface TableExpertOptions extends ExpertOptions {
   readonly base: StaticBase
   /**
    * How far rows first move towards the documents that hold their tokens, 0 for not at all; no question is needed for that.
-   * @default what finds most among 0, 0.5, 1, 2 and 4
+   * @default what finds most among 0, 0.5, 1, 2 and 4; without folds, that or 0, whichever ends better
    */
   readonly pull?: number
 }
@@ -96,7 +96,7 @@ export async function trainExpert(
     throw new InvalidArgumentError('rates', 'must hold positive numbers')
 
   const prepared = await prepare(options)
-  const { heldOut, rate, steps } = await runPlan(prepared, options)
+  const { heldOut, pull, rate, steps } = await runPlan(prepared, options)
   if (heldOut.expert <= heldOut.general && !force) throw new TrainingRefusedError(name, heldOut)
-  return { name, base: base.id, changes: prepared.side.changes(), heldOut, rate, steps, pull: prepared.pull }
+  return { name, base: base.id, changes: prepared.side.changes(), heldOut, rate, steps, pull }
 }

@@ -4,52 +4,78 @@ import type { AdapterExpertOptions, TableExpertOptions } from './expert.ts'
 import { bestLook, fitQuerySide, scoreHeldOut, type FitOptions, type FitSet, type FitState, type Look } from './fit.ts'
 import type { Prepared } from './prepare.ts'
 
-/** What came of a training; the best state is in its query side. */
+/** What came of a training; its state is in the query side. */
 export interface Outcome {
   readonly heldOut: { readonly general: number; readonly expert: number }
+  readonly pull: number
   readonly rate: number
   readonly steps: number
 }
 
-/**
- * Does the runs of a training. Without folds: one run a rate, the held-out queries choose rate and step. With folds: one run for each
- * rate and fold, judged by the fold; then one on all queries, at the rate and for the steps that did best on average.
- */
-export async function runPlan(prepared: Prepared, options: TableExpertOptions | AdapterExpertOptions): Promise<Outcome> {
-  const { sets, splits, room, side, settings, general } = prepared
-  const { rates, steps } = settings
-  const runner = startRunner(prepared, options)
-  if (settings.folds === 0) {
-    let best = { score: -1, step: 0, rate: rates[0]! }
-    for (const rate of rates) {
-      const looks = await runner.run(sets, { rate, lookEvery: Math.max(10, Math.round(steps / 10)), patience: 4 })
-      const look = bestLook(looks)
-      if (look.score <= best.score) continue
-      best = { ...look, rate }
-      runner.crown()
-    }
-    runner.takeBest()
-    return { heldOut: { general, expert: best.score }, rate: best.rate, steps: best.step }
-  }
-
-  const lookEvery = Math.max(1, Math.round(steps / 10))
-  let best = { score: -1, step: 0, rate: rates[0]! }
-  for (const rate of rates) {
-    const runs: (readonly Look[])[] = []
-    for (const split of splits) runs.push(await runner.run(split, { rate, lookEvery, patience: Infinity }))
-    const look = bestLook(runs[0]!.map(({ step }, i) => ({ step, score: mean(runs.map((looks) => looks[i]!.score)) })))
-    if (look.score > best.score) best = { ...look, rate }
-  }
-  await runner.run(sets, { rate: best.rate, until: best.step, lookEvery: 0, patience: Infinity })
-  const { rate, step } = best
-  if (sets.some(({ heldOut }) => heldOut.length > 0)) {
-    return { heldOut: { general, expert: await scoreHeldOut(side, sets, room, options.signal) }, rate, steps: step }
-  }
-  return { heldOut: { general, expert: best.score }, rate, steps: step }
+interface Best {
+  readonly score: number
+  readonly pull: number
+  readonly rate: number
+  readonly step: number
 }
 
+/**
+ * Does the runs of a training. Without folds: one run for each rate and each further pull, the held-out queries choose among them and their steps.
+ * With folds: one run for each rate and fold, judged by the fold; then one on all queries, at the rate and for the steps that did best
+ * on average.
+ */
+export async function runPlan(prepared: Prepared, options: TableExpertOptions | AdapterExpertOptions): Promise<Outcome> {
+  const { sets, side, room, general, settings, start } = prepared
+  const runner = startRunner(prepared, options)
+  if (settings.folds === 0) {
+    const { score, ...best } = await bestRun(prepared, runner)
+    return { heldOut: { general, expert: score }, pull: best.pull, rate: best.rate, steps: best.step }
+  }
+  const { score, pull, rate, step } = await bestOfFolds(prepared, runner)
+  start(pull)
+  await runner.run(sets, { rate, until: step, lookEvery: 0, patience: Infinity })
+  const judged = sets.some(({ heldOut }) => heldOut.length > 0)
+  const expert = judged ? await scoreHeldOut(side, sets, room, options.signal) : score
+  return { heldOut: { general, expert }, pull, rate, steps: step }
+}
+
+async function bestRun({ sets, settings: { rates, steps }, pulls, start }: Prepared, runner: Runner): Promise<Best> {
+  let best: Best | undefined
+  // All rates with the first pull, the other pulls at the best rate.
+  for (const pull of pulls) {
+    for (const rate of best ? [best.rate] : rates) {
+      start(pull)
+      const looks = await runner.run(sets, { rate, lookEvery: Math.max(10, Math.round(steps / 10)), patience: 4 })
+      const look = bestLook(looks)
+      if (best && look.score <= best.score) continue
+      best = { ...look, pull, rate }
+      runner.crown()
+    }
+  }
+  start(best!.pull)
+  runner.takeBest()
+  return best!
+}
+
+async function bestOfFolds({ splits, settings: { rates, steps }, pulls, start }: Prepared, runner: Runner): Promise<Best> {
+  const lookEvery = Math.max(1, Math.round(steps / 10))
+  let best: Best | undefined
+  for (const pull of pulls) {
+    for (const rate of rates) {
+      start(pull)
+      const runs: (readonly Look[])[] = []
+      for (const split of splits) runs.push(await runner.run(split, { rate, lookEvery, patience: Infinity }))
+      const look = bestLook(runs[0]!.map(({ step }, i) => ({ step, score: mean(runs.map((looks) => looks[i]!.score)) })))
+      if (!best || look.score > best.score) best = { ...look, pull, rate }
+    }
+  }
+  return best!
+}
+
+type Runner = ReturnType<typeof startRunner>
+
 /** Counts steps over runs, keeps checkpoints, and passes by the runs that a checkpoint has behind it. */
-function startRunner({ side, room, settings, foreign, texts, sets, pull }: Prepared, options: TableExpertOptions | AdapterExpertOptions) {
+function startRunner({ side, room, settings, foreign, texts, sets, pulls }: Prepared, options: TableExpertOptions | AdapterExpertOptions) {
   const { onProgress, onCheckpoint, checkpointEvery = 100, signal, resume } = options
   const { steps, rates } = settings
   const fingerprint = fingerprintOf(
@@ -58,11 +84,12 @@ function startRunner({ side, room, settings, foreign, texts, sets, pull }: Prepa
     settings,
     texts,
     options.foreign,
-    pull,
+    pulls,
     sets.map(({ count, queries, heldOut }) => [count, queries, heldOut]),
   )
   checkResume(resume, fingerprint)
-  const total = steps * (settings.folds === 0 ? rates.length : rates.length * settings.folds + 1)
+  const runs = settings.folds > 0 ? pulls.length * rates.length * settings.folds + 1 : rates.length + pulls.length - 1
+  const total = steps * runs
   const clock = startClock(total, resume?.step ?? 0)
   const champion = Object.fromEntries(Object.entries(side.state).map(([name, values]) => [name, values.slice()]))
   const finished: (readonly Look[])[] = []

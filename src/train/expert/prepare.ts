@@ -25,7 +25,9 @@ export interface Prepared {
   readonly general: number
   /** The text of each query, by number. */
   readonly texts: readonly string[]
-  readonly pull: number
+  /** Pulls to try, and how to begin with one. */
+  readonly pulls: readonly number[]
+  start(pull: number): void
 }
 
 /** The options of a training, decided. */
@@ -43,7 +45,9 @@ export interface Settings {
 
 /** Below so many queries, a fifth of them is too few to decide by. */
 const few = 1000
-const pulls = [0, 0.5, 1, 2, 4]
+/** From so many queries on, they are each other's negatives, and no token is relied on by chance. */
+const many = 5000
+const somePulls = [0, 0.5, 1, 2, 4]
 /** Queries times documents that are enough to choose a pull. */
 const enoughScores = 4_000_000
 
@@ -104,8 +108,8 @@ export async function prepare(options: TableExpertOptions | AdapterExpertOptions
   }
   const room = fitRoom(space, dimensions, most, settings)
   signal?.throwIfAborted()
-  const splits = splitSets(sets, texts, settings)
-  const judges = sets.some((set) => set.heldOut.length > 0) ? [sets] : splits
+  const splits = settings.folds === 0 ? [] : splitSets(sets, texts, settings)
+  const judges = splits.length === 0 || sets.some((set) => set.heldOut.length > 0) ? [sets] : splits
   const scoreOf = async (side: QuerySide): Promise<number> => {
     let sum = 0
     for (const judge of judges) sum += await scoreHeldOut(side, judge, room, signal)
@@ -114,16 +118,18 @@ export async function prepare(options: TableExpertOptions | AdapterExpertOptions
   const common = { sets, splits, room, foreign, settings, texts }
   if (options.method === 'adapter') {
     const side = adapterQuerySide(rowsOf(queryVectors, dimensions), dimensions, options.rank ?? 64, settings.seed)
-    return { ...common, side, general: await scoreOf(side), pull: 0 }
+    return { ...common, side, general: await scoreOf(side), pulls: [0], start() {} }
   }
 
   const side = tableQuerySide(space, options.base, tokens!)
   const general = await scoreOf(side)
-  if (!pulled) return { ...common, side, general, pull: 0 }
+  if (!pulled) return { ...common, side, general, pulls: [0], start() {} }
   const changes = await pullOfDocuments(options.base, { tokens: read, vectors: together(sets, dimensions) }, signal)
-  const pull = options.pull ?? (await choosePull(side, sets, room, changes, settings, signal))
-  side.startFrom(changes, pull)
-  return { ...common, side, general, pull }
+  const start = (pull: number): void => side.startFrom(changes, pull)
+  const pull = options.pull ?? (await choosePull(side, start, sets, room, settings, signal))
+  // What helps an untrained table may hinder a trained one; where there are queries enough to tell, both are tried.
+  const pulls = settings.folds === 0 && options.pull === undefined && pull > 0 ? [pull, 0] : [pull]
+  return { ...common, side, general, pulls, start }
 }
 
 function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readonly TrainingSet[]): Settings {
@@ -134,16 +140,15 @@ function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readon
   const folds = options.folds ?? (queries < few && queries >= 5 ? 5 : 0)
   if (!(Number.isInteger(folds) && folds >= 0 && folds !== 1 && folds <= Math.max(0, queries)))
     throw new InvalidArgumentError('folds', `is ${folds}`, 'Give 0, or a whole number from 2 to the number of queries.')
-  const small = sets.reduce((sum, set) => sum + set.queries.length, 0) < 2000
-  const rates = folds > 0 ? (method === 'table' ? [5e-3, 2e-2] : [1e-3]) : [(method === 'table' ? 5e-3 : 1e-3) * (small ? 0.4 : 1)]
+  const scarce = queries < many
   return {
     folds,
-    rates: options.rates ?? rates,
-    steps: options.steps ?? (folds > 0 ? 60 : small ? 120 : 200),
+    rates: options.rates ?? (method === 'table' ? [5e-3, 2e-2] : [1e-3]),
+    steps: options.steps ?? (folds > 0 ? 80 : 400),
     batchSize,
     temperature,
-    dropout: options.dropout ?? (folds > 0 ? 0.5 : 0),
-    negatives: options.negatives ?? (folds > 0 ? 512 : 0),
+    dropout: options.dropout ?? (scarce ? 0.5 : 0),
+    negatives: options.negatives ?? (scarce ? 512 : 0),
     hardNegatives,
     seed,
   }
@@ -164,9 +169,9 @@ function splitSets(sets: readonly FitSet[], texts: readonly string[], { folds: c
 /** The pull that finds most for queries that have not been learned from: all of them so far, or those held out when they decide. */
 async function choosePull(
   side: TableQuerySide,
+  start: (pull: number) => void,
   sets: readonly FitSet[],
   room: FitRoom,
-  changes: LearnedTable,
   { folds }: Settings,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -177,14 +182,14 @@ async function choosePull(
           ...set,
           heldOut: set.supports ? [] : set.queries.slice(0, Math.max(50, Math.floor(enoughScores / set.count))),
         }))
-  let best = { times: 0, score: -1 }
-  for (const times of pulls) {
-    side.startFrom(changes, times)
+  let best = { pull: 0, score: -1 }
+  for (const pull of somePulls) {
+    start(pull)
     side.reset()
     const score = await scoreHeldOut(side, judged, room, signal)
-    if (score > best.score) best = { times, score }
+    if (score > best.score) best = { pull, score }
   }
-  return best.times
+  return best.pull
 }
 
 /** Names for each query the documents the base ranks high that do not answer it; the very first ones may be unlabelled answers and are spared. */

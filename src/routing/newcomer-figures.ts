@@ -1,8 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { sparseDot } from './logistic.ts'
 import type { ExpertEvidence, Pilot, Router, SparseFeatures } from './router.ts'
 import { weighFeatures } from './text-evidence.ts'
-import { routerOf, type TextRouter, type TextRouterState } from './text-router.ts'
+import { adding, type TextRouter, type TextRouterState } from './text-router.ts'
+import { inTurns } from './turns.ts'
 
 /** What a router does with an expert's queries it has not seen, and with those of the experts that were there before. */
 export interface NewcomerFigures {
@@ -24,21 +24,22 @@ export async function newcomerFigures(
   evidence: ExpertEvidence,
   seen: readonly Pilot[],
   unseen: readonly (Pilot & { text: string })[],
+  signal?: AbortSignal,
 ): Promise<NewcomerFigures> {
   const { expert } = evidence
-  const informed = router.with({ ...evidence, pilots: seen })
+  const informed = await withNewcomer(router, { ...evidence, pilots: seen }, signal)
   const routes = unseen.map(({ text, vector }) => informed.route({ text, vector }))
   const share = (count: number, of: number): number => (of === 0 ? 0 : count / of)
   const asked = routes.filter((route) => route.experts.some(({ name }) => name === expert)).length
   const leads = routes.filter((route) => route.experts[0]?.name === expert).length
   const own = { queries: unseen.length, asked: share(asked, unseen.length), leads: share(leads, unseen.length) }
-  if (!('state' in router) || !('rarity' in (router as TextRouter).state)) return { own, others: undefined }
+  if (!isTextRouter(router)) return { own, others: undefined }
 
   const old = router.without(expert) as TextRouter
   const counts = { examples: 0, before: 0, after: 0, taken: 0 }
   for (const half of [0, 1]) {
-    await nextTurn()
-    const trained = routerWithExamples(old, (i) => i % 2 !== half, { ...evidence, pilots: [...seen, ...unseen] })
+    const experts = old.state.experts.map((one) => ({ ...one, examples: one.examples.filter((_, i) => i % 2 !== half) }))
+    const { state: trained } = await inTurns(adding({ ...evidence, pilots: [...seen, ...unseen] }, { ...old.state, experts }), signal)
     for (const { name, examples } of old.state.experts) {
       for (const example of examples.filter((_, i) => i % 2 === half)) {
         const [was, is] = [leader(old.state, example), leader(trained, example)]
@@ -54,10 +55,14 @@ export async function newcomerFigures(
   return { own, others: examples === 0 ? undefined : others }
 }
 
-/** The state after the newcomer came, trained against some of the others' examples only. */
-function routerWithExamples(router: TextRouter, keep: (place: number) => boolean, evidence: ExpertEvidence): TextRouterState {
-  const experts = router.state.experts.map((expert) => ({ ...expert, examples: expert.examples.filter((_, i) => keep(i)) }))
-  return (routerOf({ ...router.state, experts }).with(evidence) as TextRouter).state
+/** The router with the newcomer, made without holding up this thread. */
+export async function withNewcomer(router: Router, evidence: ExpertEvidence, signal?: AbortSignal): Promise<Router> {
+  return isTextRouter(router) ? inTurns(adding(evidence, router.state), signal) : router.with(evidence)
+}
+
+/** Routers of ours that keep examples and classifiers. */
+export function isTextRouter(router: Router): router is TextRouter {
+  return 'state' in router && 'rarity' in (router as TextRouter).state
 }
 
 function leader({ experts, rarity }: TextRouterState, example: SparseFeatures): string | undefined {

@@ -3,6 +3,7 @@ import { textFeatures } from './features.ts'
 import { sparseDot } from './logistic.ts'
 import { nearestSimilarity } from './pilots.ts'
 import type { Pilot, SparseFeatures } from './router.ts'
+import { atOnce, type Turns } from './turns.ts'
 import { trainTextModel, weighFeatures, type TextModel } from './text-evidence.ts'
 import type { TextRouterState } from './text-router.ts'
 
@@ -20,6 +21,11 @@ const stays = 0.98
  * where it would take queries from the others. Nothing of the others changes.
  */
 export function newcomerLift(name: string, pilots: readonly Pilot[], state: TextRouterState): number {
+  return atOnce(liftInTurns(name, pilots, state))
+}
+
+/** The same in parts of some tenths of a second: other work can go in between. */
+export function* liftInTurns(name: string, pilots: readonly Pilot[], state: TextRouterState): Turns<number> {
   const { rarity, weights } = state
   const newcomer = state.experts.find((expert) => expert.name === name)!
   const others = state.experts.filter((expert) => expert !== newcomer && expert.model)
@@ -43,6 +49,7 @@ export function newcomerLift(name: string, pilots: readonly Pilot[], state: Text
       rarity,
     )
     if (!model) return 0
+    yield
     for (const { vector, weighed } of queries.filter((_, i) => i % folds === fold)) {
       const nearest = Math.max(...seen.map((other) => dot(vector, other.vector)))
       lacking.push(claim(vector, weighed) - words(model, weighed) - weights.similarity * nearest)

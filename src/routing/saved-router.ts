@@ -45,6 +45,8 @@ interface SavedExpert {
   readonly lexicalWeight?: number
   /** Of its text model; `undefined` when it has none. */
   readonly bias?: number
+  /** Kinds of question with BM25 shares of their own. */
+  readonly kinds?: readonly { readonly name: string; readonly lexicalWeight: number; readonly bias: number }[]
 }
 
 /** @throws UnsupportedError for a router that is not one of ours */
@@ -78,15 +80,19 @@ function saveText({ experts, rarity, weights, decision }: TextRouterState): Save
     shape: [counted.length],
     data: bytesOf(counted.map((index) => rarity.frequencies[index]!)),
   })
-  experts.forEach(({ pilots, examples, model }, i) => {
+  experts.forEach(({ pilots, examples, model, kinds }, i) => {
+    kinds.forEach((kind, k) => saveWeights(tensors, `${i}.kinds.${k}`, kind.model))
     saveVectors(tensors, `${i}.pilots`, pilots)
     saveExamples(tensors, `${i}.examples`, examples)
     if (model) saveWeights(tensors, `${i}.model`, model)
   })
-  const saved = experts.map(({ name, lexicalWeight, model }) => ({
+  const saved = experts.map(({ name, lexicalWeight, model, kinds }) => ({
     name,
     ...(lexicalWeight !== undefined && { lexicalWeight }),
     ...(model && { bias: model.bias }),
+    ...(kinds.length > 0 && {
+      kinds: kinds.map((kind) => ({ name: kind.name, lexicalWeight: kind.lexicalWeight, bias: kind.model.bias })),
+    }),
   }))
   return { manifest: { kind: 'text', experts: saved, queries: rarity.queries, weights, decision }, tensors }
 }
@@ -101,12 +107,17 @@ function loadText(manifest: RouterManifest & { kind: 'text' }, tensors: Readonly
   const counts = unsigned(tensors, 'rarity.frequencies', path)
   if (counts.length !== indices.length) throw new InvalidPackError(path, 'has feature counts that do not fit together')
   indices.forEach((index, i) => (frequencies[index] = counts[i]!))
-  const experts = manifest.experts.map(({ name, lexicalWeight, bias }, i) => ({
+  const experts = manifest.experts.map(({ name, lexicalWeight, bias, kinds = [] }, i) => ({
     name,
     lexicalWeight,
     pilots: loadVectors(tensors, `${i}.pilots`, path),
     examples: loadExamples(tensors, `${i}.examples`, path),
     model: bias === undefined ? undefined : loadWeights(tensors, `${i}.model`, bias, path),
+    kinds: kinds.map((kind, k) => ({
+      name: kind.name,
+      lexicalWeight: kind.lexicalWeight,
+      model: loadWeights(tensors, `${i}.kinds.${k}`, kind.bias, path),
+    })),
   }))
   return routerOf({ experts, rarity: { queries, frequencies }, weights, decision })
 }
@@ -139,7 +150,11 @@ function checkManifest(value: unknown, path: string): RouterManifest {
   const names = Array.isArray(manifest.experts) ? manifest.experts.map((expert) => expert?.name) : [undefined]
   if (!names.every((name) => typeof name === 'string') || new Set(names).size !== names.length)
     throw new InvalidPackError(path, 'has a router whose experts are not named, each once')
-  if (!manifest.experts.every(({ lexicalWeight }) => lexicalWeight === undefined || share(lexicalWeight))) {
+  const shares = manifest.experts.flatMap(({ lexicalWeight, kinds = [] }) => [
+    lexicalWeight ?? 0,
+    ...kinds.map((kind) => kind.lexicalWeight),
+  ])
+  if (!shares.every(share)) {
     throw new InvalidPackError(path, 'has a router with a BM25 weight outside 0 to 1')
   }
   const { confidence, fallback, fuseMargin, trust } = manifest.decision ?? {}

@@ -3,9 +3,11 @@ import type { Vector } from '../vector.ts'
 import { decide, type Decision, type Evidence } from './decision.ts'
 import { clausesOf, textFeatures } from './features.ts'
 import { sparseDot } from './logistic.ts'
-import { newcomerLift } from './newcomer.ts'
+import { kindsOf, lexicalShare, type LexicalShares, type QuestionKind } from './kinds.ts'
+import { liftInTurns } from './newcomer.ts'
 import { clusterPilots, nearestSimilarity, packPilots, type PilotVectors } from './pilots.ts'
 import type { ExpertEvidence, Router, SparseFeatures } from './router.ts'
+import { atOnce, type Turns } from './turns.ts'
 import { countFeatures, trainTextModel, weighFeatures, type FeatureRarity, type TextModel } from './text-evidence.ts'
 
 export interface TextRouterOptions {
@@ -34,6 +36,8 @@ export interface TextExpert {
   readonly examples: readonly SparseFeatures[]
   /** `undefined` while there is no other expert to tell it from, or when its pilots came without text. */
   readonly model: TextModel | undefined
+  /** Kinds of question with BM25 shares of their own; empty where `lexicalWeight` serves all. */
+  readonly kinds: readonly QuestionKind[]
 }
 
 /** Everything a text router knows, as data. */
@@ -51,6 +55,8 @@ export interface Signals {
   readonly words: number
   /** Cosine to its nearest pilot. */
   readonly similarity: number
+  /** How likely the query is of each of its kinds. */
+  readonly kinds: readonly number[]
 }
 
 /** The default router. */
@@ -93,34 +99,42 @@ export function textRouter(
 export function routerOf(state: TextRouterState): TextRouter {
   const { experts, decision } = state
   checkDimensions(experts)
+  const shares = experts.map(({ lexicalWeight, kinds }): LexicalShares => ({
+    lexicalWeight,
+    kinds: kinds.map((kind) => kind.lexicalWeight),
+  }))
   return {
     state,
     experts: experts.map(({ name }) => name),
     route(query) {
-      const evidence = weighSignals(signalsFor(query.text, query.vector, state), state.weights)
+      const signals = signalsFor(query.text, query.vector, state)
       return decide(
         query,
-        evidence.map((one, i) => ({ ...one, lexicalWeight: experts[i]!.lexicalWeight })),
+        weighSignals(signals, state.weights).map((one, i) => ({ ...one, lexicalWeight: lexicalShare(shares[i]!, signals[i]!.kinds) })),
         decision,
       )
     },
-    with(evidence) {
-      const added = read(evidence)
-      const others = experts.filter(({ name }) => name !== added.name)
-      // A router that has counted no words yet takes its idea of rarity from its first expert.
-      const rarity = state.rarity.queries > 0 ? state.rarity : countFeatures(added.examples)
-      const settled = settle({ ...state, experts: [...others, added], rarity })
-      const lift = newcomerLift(added.name, evidence.pilots, settled)
-      const lifted = settled.experts.map((one) =>
-        one.name === added.name && one.model ? { ...one, model: { ...one.model, bias: one.model.bias + lift } } : one,
-      )
-      return routerOf({ ...settled, experts: lifted })
-    },
+    with: (evidence) => atOnce(adding(evidence, state)),
     without(expert) {
       const left = experts.filter(({ name }) => name !== expert)
       return left.length === experts.length ? this : routerOf({ ...state, experts: left })
     },
   }
+}
+
+/** The router with one more expert, as `with` makes it, in parts of some tenths of a second. */
+export function* adding(evidence: ExpertEvidence, state: TextRouterState): Turns<TextRouter> {
+  const added = read(evidence)
+  const others = state.experts.filter(({ name }) => name !== added.name)
+  // A router that has counted no words yet takes its idea of rarity from its first expert.
+  const rarity = state.rarity.queries > 0 ? state.rarity : countFeatures(added.examples)
+  const settled = settle({ ...state, experts: [...others, added], rarity })
+  yield
+  const lift = yield* liftInTurns(added.name, evidence.pilots, settled)
+  const lifted = settled.experts.map((one) =>
+    one.name === added.name && one.model ? { ...one, model: { ...one.model, bias: one.model.bias + lift } } : one,
+  )
+  return routerOf({ ...settled, experts: lifted })
 }
 
 /** What speaks for each expert, in the state's order. */
@@ -130,12 +144,20 @@ export function signalsFor(text: string, vector: Vector, { experts, rarity }: Te
       throw new DimensionMismatchError('The router', pilots.dimensions, vector.length)
     return nearestSimilarity(pilots, vector)
   })
-  const hear = (part: string): number[] => {
-    const features = weighFeatures(textFeatures(part), rarity)
-    return experts.map(({ model }, i) => (model ? model.bias + sparseDot(features, model.weights) : wordless(similarities, i)))
-  }
-  const words = withClauses(hear(text), clausesOf(text).map(hear))
-  return experts.map(({ name }, i) => ({ expert: name, words: words[i]!, similarity: similarities[i]! }))
+  const featuresOf = (part: string): SparseFeatures => weighFeatures(textFeatures(part), rarity)
+  const hear = (features: SparseFeatures): number[] =>
+    experts.map(({ model }, i) => (model ? model.bias + sparseDot(features, model.weights) : wordless(similarities, i)))
+  const whole = featuresOf(text)
+  const words = withClauses(
+    hear(whole),
+    clausesOf(text).map((clause) => hear(featuresOf(clause))),
+  )
+  return experts.map(({ name, kinds }, i) => ({
+    expert: name,
+    words: words[i]!,
+    similarity: similarities[i]!,
+    kinds: kindsOf(whole, kinds),
+  }))
 }
 
 /**
@@ -184,6 +206,7 @@ function read({ expert, pilots, lexicalWeight }: ExpertEvidence): TextExpert {
     pilots: clusterPilots(packPilots(expert, pilots), mostPilots),
     examples: examples.filter(({ indices }) => indices.length > 0),
     model: undefined,
+    kinds: [],
   }
 }
 

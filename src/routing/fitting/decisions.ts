@@ -1,6 +1,7 @@
 import type { Vector } from '../../vector.ts'
 import { decide, type Decision } from '../decision.ts'
 import type { Route } from '../router.ts'
+import { lexicalShare, type LexicalShares } from '../kinds.ts'
 import { weighSignals, type EvidenceWeights, type Signals } from '../text-router.ts'
 import type { Asking, Outcome } from './outcomes.ts'
 import { meanOverGroups, type HeldOutQuery } from './queries.ts'
@@ -25,7 +26,7 @@ export interface DecisionInput {
   readonly pairs: readonly Pair[]
   readonly weights: EvidenceWeights
   readonly confidence: Decision['confidence']
-  readonly lexicalWeights: ReadonlyMap<string, number>
+  readonly lexicalWeights: ReadonlyMap<string, LexicalShares>
   readonly fallback: { readonly expert: string; readonly lexicalWeight: number }
   readonly outcome: Outcome
 }
@@ -93,12 +94,15 @@ export function routeHeard(
   query: Pick<HeldOutQuery, 'text' | 'vector'>,
   signals: readonly Signals[],
   weights: EvidenceWeights,
-  lexicalWeights: ReadonlyMap<string, number>,
+  lexicalWeights: ReadonlyMap<string, LexicalShares>,
   decision: Decision,
 ): Route {
   return decide(
     query,
-    weighSignals(signals, weights).map((one) => ({ ...one, lexicalWeight: lexicalWeights.get(one.expert) })),
+    weighSignals(signals, weights).map((one, i) => {
+      const shares = lexicalWeights.get(one.expert)
+      return { ...one, lexicalWeight: shares && lexicalShare(shares, signals[i]!.kinds) }
+    }),
     decision,
   )
 }

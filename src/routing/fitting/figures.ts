@@ -1,5 +1,6 @@
 import type { Decision } from '../decision.ts'
 import type { Route } from '../router.ts'
+import type { LexicalShares } from '../kinds.ts'
 import type { EvidenceWeights } from '../text-router.ts'
 import { reachesBoth, routeHeard, type Heard, type Pair } from './decisions.ts'
 import { askOne, type Outcome } from './outcomes.ts'
@@ -28,7 +29,7 @@ export interface MeasureInput {
   readonly named: readonly Pair[]
   readonly weights: EvidenceWeights
   readonly decision: Decision
-  readonly lexicalWeights: ReadonlyMap<string, number>
+  readonly lexicalWeights: ReadonlyMap<string, LexicalShares>
   readonly outcome: Outcome
 }
 

@@ -1,6 +1,7 @@
 import type { Vector } from '../../vector.ts'
 import type { Calibration } from '../calibration.ts'
-import { routerOf, signalsFor, type TextRouter } from '../text-router.ts'
+import type { LexicalShares } from '../kinds.ts'
+import { routerOf, signalsFor, type TextExpert, type TextRouter } from '../text-router.ts'
 import { fitConfidence, fitEvidenceWeights, type LabelledSignals } from './confidence.ts'
 import { fitDecision, type Heard, type Pair } from './decisions.ts'
 import { foreignSignals, learnHalves, learnRouter } from './learn.ts'
@@ -81,7 +82,15 @@ export async function fitRouting({
     ...learned,
     weights,
     decision,
-    experts: learned.experts.map((expert) => ({ ...expert, lexicalWeight: lexicalWeights.get(expert.name) })),
+    experts: learned.experts.map((expert) => withShares(expert, lexicalWeights.get(expert.name))),
   })
   return { router, calibration, figures: measureRouting({ groups, own, foreign, named, weights, decision, lexicalWeights, outcome }) }
+}
+
+function withShares(expert: TextExpert, shares: LexicalShares | undefined): TextExpert {
+  const kinds = expert.kinds.flatMap((kind, k) => {
+    const lexicalWeight = shares?.kinds[k]
+    return lexicalWeight === undefined ? [] : [{ ...kind, lexicalWeight }]
+  })
+  return { ...expert, lexicalWeight: shares?.lexicalWeight, kinds }
 }

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { textFeatures } from '../features.ts'
 import { clusterPilots, packPilots } from '../pilots.ts'
+import { learnKinds } from '../kinds.ts'
 import { countFeatures, trainTextModel, type TextExample, type TextModel } from '../text-evidence.ts'
 import {
   defaultDecision,
@@ -11,7 +12,7 @@ import {
   type TextExpert,
   type TextRouterState,
 } from '../text-router.ts'
-import type { HeldOutQuery, QueryGroup } from './queries.ts'
+import { isSearched, type HeldOutQuery, type QueryGroup } from './queries.ts'
 import { topicLogOdds } from './topics.ts'
 
 /** Lessons a set gives at most: from 300 to 1500 routing accuracy rises by 2.5 points, and large sets must not drown small ones. */
@@ -25,7 +26,11 @@ const topicWeight = 0.5
 const mostExamples = 300
 
 /** Learns a text router from groups: classifiers from all queries and lessons, pilots from the held-out queries. Lets other work run between classifiers. */
-export async function learnRouter(groups: readonly QueryGroup[], signal?: AbortSignal): Promise<TextRouterState> {
+export async function learnRouter(
+  groups: readonly QueryGroup[],
+  signal?: AbortSignal,
+  { tellKinds = true }: { readonly tellKinds?: boolean } = {},
+): Promise<TextRouterState> {
   const names = [...new Set(groups.map(({ expert }) => expert))]
   const learned = names.map((name) => {
     const own = groups.filter(({ expert }) => expert === name)
@@ -35,15 +40,16 @@ export async function learnRouter(groups: readonly QueryGroup[], signal?: AbortS
       ...lessons.slice(0, mostLessons).map((text) => ({ text, weight })),
       ...passages.slice(0, mostPassages).map((text) => ({ text, weight: passageWeight })),
     ])
-    const all = examples
-      .map(({ text, weight }): TextExample => ({ features: textFeatures(text), weight }))
-      .filter(({ features }) => features.indices.length > 0)
-    return { name, queries, all }
+    const kinds = own.filter(isSearched).map(({ set, queries: asked, lessons }) => ({
+      name: set,
+      examples: textExamples([...asked.map(({ text }) => text), ...lessons.slice(0, mostLessons)].map((text) => ({ text, weight: 1 }))),
+    }))
+    return { name, queries, all: textExamples(examples), kinds }
   })
   const rarity = countFeatures(learned.flatMap(({ all }) => all.map(({ features }) => features)))
   const topics = topicLogOdds(groups, names)
   const experts: TextExpert[] = []
-  for (const [e, { name, queries, all }] of learned.entries()) {
+  for (const [e, { name, queries, all, kinds }] of learned.entries()) {
     await nextTurn()
     signal?.throwIfAborted()
     experts.push({
@@ -62,9 +68,16 @@ export async function learnRouter(groups: readonly QueryGroup[], signal?: AbortS
         ),
         topics[e]!,
       ),
+      kinds: tellKinds ? learnKinds(kinds, rarity) : [],
     })
   }
   return { experts, rarity, weights: defaultWeights, decision: defaultDecision }
+}
+
+function textExamples(texts: readonly { readonly text: string; readonly weight: number }[]): TextExample[] {
+  return texts
+    .map(({ text, weight }): TextExample => ({ features: textFeatures(text), weight }))
+    .filter(({ features }) => features.indices.length > 0)
 }
 
 function withTopics(model: TextModel | undefined, topics: Float32Array): TextModel | undefined {
@@ -95,6 +108,7 @@ export async function foreignSignals(groups: readonly QueryGroup[], signal?: Abo
       await learnRouter(
         groups.filter(({ expert }) => expert !== name),
         signal,
+        { tellKinds: false },
       ),
     )
   return groups.map(({ expert, queries }) => queries.map(({ text, vector }) => signalsFor(text, vector, strangers.get(expert)!)))

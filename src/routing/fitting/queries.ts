@@ -32,6 +32,11 @@ export interface Found {
   readonly score: (ranked: readonly string[]) => number
 }
 
+/** Whether any of a group's queries was searched for: only then do its answers say how to search. */
+export function isSearched({ queries }: QueryGroup): boolean {
+  return queries.some(({ found }) => found.length > 0)
+}
+
 /** Mean of a number over groups, each weighing the same, whatever its size. */
 export function meanOverGroups<T>(groups: readonly (readonly T[])[], value: (item: T) => number): number {
   const filled = groups.filter((group) => group.length > 0)

@@ -1,11 +1,12 @@
 import type { Calibration, SimilarityScale } from '../calibration.ts'
+import type { LexicalShares } from '../kinds.ts'
 import { askOne, outcomes } from './outcomes.ts'
-import { meanOverGroups, type Found, type HeldOutQuery, type QueryGroup } from './queries.ts'
+import { isSearched, meanOverGroups, type Found, type HeldOutQuery, type QueryGroup } from './queries.ts'
 
 /** Calibrated scores, and BM25's best share for each expert's own queries. */
 export interface FittedScales {
   readonly calibration: Calibration
-  readonly lexicalWeights: ReadonlyMap<string, number>
+  readonly lexicalWeights: ReadonlyMap<string, LexicalShares>
 }
 
 /** Gentle slopes fuse best: scores stay close to linear in the cosine. */
@@ -13,11 +14,14 @@ export const slope = 3
 /** From 7 to 30 held-out queries score within 0.1 points; one value keeps shares comparable between packs. */
 const half = 15
 export const shares = Array.from({ length: 21 }, (_, i) => i / 20)
+/** No kind of question is left to BM25 more than this: people's own documents do not repeat their questions as closely as a test set's do. */
+const mostOfAKind = 0.8
 /** Shares within 0.1 points of the best are as good as the best: of those the one nearest the common share is taken. */
 const indifference = 0.001
 
 /**
- * Finds where each expert's cosines lie, then the BM25 shares under which held-out queries, asked of their own expert, score best.
+ * Finds where each expert's cosines lie, then the BM25 shares under which held-out queries, asked of their own expert, score best: one an expert, and one for each kind
+ * of question it is asked.
  * @param experts In the order of the candidates' similarities.
  */
 export function fitScales(groups: readonly QueryGroup[], experts: readonly string[]): FittedScales {
@@ -30,17 +34,20 @@ export function fitScales(groups: readonly QueryGroup[], experts: readonly strin
   const average = Object.values(scales).reduce((sum, { centre }) => sum + centre, 0) / experts.length
   const calibration: Calibration = { similarity: { default: { centre: rounded(average), slope }, experts: scales }, lexical: { half } }
 
-  const domains = [...new Set(groups.map(({ expert }) => expert))]
-  const curves = domains.map((expert) =>
-    shareCurve(
-      groups.filter((group) => group.expert === expert),
+  const domains = [...new Set(groups.map(({ expert }) => expert))].map((expert) => {
+    const own = groups.filter((group) => group.expert === expert)
+    const kinds = own.filter(isSearched).map((group) => shareCurve([group], expert, experts, calibration))
+    return { expert, curve: shareCurve(own, expert, experts, calibration), kinds: kinds.length > 1 ? kinds : [] }
+  })
+  const common = highest(shares.map((_, i) => domains.reduce((sum, { curve }) => sum + curve[i]!, 0)))
+  const lexicalWeights = domains.map(({ expert, curve, kinds }): [string, LexicalShares] => {
+    const overall = nearestToBest(curve, common)
+    return [
       expert,
-      experts,
-      calibration,
-    ),
-  )
-  const common = highest(shares.map((_, i) => curves.reduce((sum, curve) => sum + curve[i]!, 0)))
-  return { calibration, lexicalWeights: new Map(domains.map((expert, d) => [expert, shares[nearestToBest(curves[d]!, common)]!])) }
+      { lexicalWeight: shares[overall]!, kinds: kinds.map((one) => Math.min(mostOfAKind, shares[nearestToBest(one, overall)]!)) },
+    ]
+  })
+  return { calibration, lexicalWeights: new Map(lexicalWeights) }
 }
 
 /** Mean nDCG@10 when queries are asked of one expert, at every share of BM25; each group weighs the same. */

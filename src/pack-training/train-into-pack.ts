@@ -7,7 +7,7 @@ import { versionedPath, writePack } from '../expert/write-pack.ts'
 import { expertOf, generalName, loadPack, type LoadedPack } from '../load-pack.ts'
 import { fitNewcomerScale } from '../routing/fitting/newcomer-scale.ts'
 import { defaultCalibration } from '../routing/calibration.ts'
-import { newcomerFigures, type NewcomerFigures } from '../routing/newcomer-figures.ts'
+import { isTextRouter, newcomerFigures, withNewcomer, type NewcomerFigures } from '../routing/newcomer-figures.ts'
 import type { ExpertEvidence, Pilot, Router } from '../routing/router.ts'
 import { saveRouter } from '../routing/saved-router.ts'
 import { defaultDecision, routerOf, type TextRouter } from '../routing/text-router.ts'
@@ -132,8 +132,8 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
     const unseen = queries.map(({ text, vector }) => ({ text, vector }))
     const seen = await lessons(division, loaded.base, seed, signal)
     const evidence: ExpertEvidence = { expert: name, pilots: [...unseen, ...seen], lexicalWeight }
-    const routing = await newcomerFigures(loaded.router, evidence, seen, unseen)
-    const router = trimmed(loaded.router.with(evidence), name)
+    const routing = await newcomerFigures(loaded.router, evidence, seen, unseen, signal)
+    const router = trimmed(await withNewcomer(loaded.router, evidence, signal), name)
 
     const heldOut = expertFigures(queries, {
       documents: judging.documents.length,
@@ -251,8 +251,8 @@ async function lessons(
 
 /** Keeps as many of the newcomer's examples as of other experts. */
 function trimmed(router: Router, name: string): Router {
-  if (!('state' in router) || !('rarity' in (router as TextRouter).state)) return router
-  const { state } = router as TextRouter
+  if (!isTextRouter(router)) return router
+  const { state } = router
   const experts = state.experts.map((expert) =>
     expert.name === name ? { ...expert, examples: expert.examples.slice(0, mostExamples) } : expert,
   )

@@ -1,6 +1,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openPack } from '../../src/expert/pack.ts'
 import { bundledPack, loadPack } from '../../src/load-pack.ts'
@@ -220,6 +221,24 @@ describe('where a pack is written', () => {
     expect(routing.others).toBeUndefined()
     const fish = await openPilotfish({ pack: plain })
     expect((await fish.route(tradePairs[0]!.query)).experts[0]!.name).toBe('trade')
+    await fish.close()
+  })
+})
+
+describe('a pack whose base is an ONNX model', () => {
+  it('takes adapters, the only kind that such a base can have', async () => {
+    const pack = join(folder(), 'onnx')
+    cpSync(fileURLToPath(new URL('../fixtures/models/tiny-bert', import.meta.url)), join(pack, 'base'), { recursive: true })
+    const manifest = { format: 1, name: 'onnx', version: '1', languages: ['en'], base: { path: 'base', kind: 'onnx' }, experts: [] }
+    writeFileSync(join(pack, 'pack.json'), JSON.stringify(manifest))
+
+    await expect(trainIntoPack({ ...quick, pack, method: 'table' })).rejects.toThrow(/the base of the pack is not static/)
+    const { method, heldOut } = await trainIntoPack({ name: 'trade', pairs: tradePairs, pack, training: { steps: 10 }, force: true })
+
+    expect(method).toBe('adapter')
+    expect(heldOut.queries).toBe(19)
+    const fish = await openPilotfish({ pack })
+    expect(fish.experts.list().map(({ name, kind }) => `${name} ${kind}`)).toEqual(['general model', 'trade adapter'])
     await fish.close()
   })
 })

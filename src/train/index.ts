@@ -10,6 +10,7 @@ export {
 export type { BasePair, BaseTask } from './base/packed.ts'
 export { trainWordPiece, type TokenizerJson, type WordPieceOptions } from './wordpiece.ts'
 export { trainExpert, type AdapterExpertOptions, type TableExpertOptions, type TrainedExpert } from './expert/expert.ts'
+export type { UnseenQuery } from './expert/plan.ts'
 export type { LearnedAdapter } from './expert/adapter.ts'
 export type { LearnedTable, StaticBase } from './expert/table.ts'
 export type { TrainingPair, TrainingQuery, TrainingSet } from './expert/pairs.ts'

@@ -5,7 +5,7 @@ import type { LearnedAdapter } from './adapter.ts'
 import type { ExpertCheckpoint } from './checkpoint.ts'
 import type { TrainingPair, TrainingSet } from './pairs.ts'
 import { prepare } from './prepare.ts'
-import { runPlan } from './plan.ts'
+import { runPlan, type UnseenQuery } from './plan.ts'
 import type { LearnedTable, StaticBase } from './table.ts'
 
 export interface ExpertOptions {
@@ -21,6 +21,8 @@ export interface ExpertOptions {
    * of the one trained on all. 0 lets held-out queries decide. @default 5 below 1000 queries, else 0
    */
   readonly folds?: number
+  /** With folds: also give each query's vector under an expert that has not learned from it, for the price of another run a fold. @default false */
+  readonly crossFit?: boolean
   /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables, 1e-3 for adapters */
   readonly rates?: readonly number[]
   /** Steps at most; training stops early when held-out queries stop gaining. @default 80 with folds, else 400 */
@@ -38,7 +40,7 @@ export interface ExpertOptions {
   /** @default 1 */
   readonly seed?: number
   readonly signal?: AbortSignal
-  /** Stages: `embed` (texts) and `train` (steps). */
+  /** Stages: `embed` (texts), `train` and, for `crossFit`, `judge` (steps). */
   readonly onProgress?: (progress: TrainingProgress) => void
   /** Goes on where a training with the same inputs was cut off, and gives what it would have given. */
   readonly resume?: ExpertCheckpoint
@@ -79,6 +81,8 @@ export interface TrainedExpert<Changes> {
   readonly rate: number
   readonly steps: number
   readonly pull: number
+  /** Where `crossFit` was asked for, each query that is not held out. */
+  readonly unseen?: readonly UnseenQuery[]
 }
 
 /**
@@ -96,7 +100,7 @@ export async function trainExpert(
     throw new InvalidArgumentError('rates', 'must hold positive numbers')
 
   const prepared = await prepare(options)
-  const { heldOut, pull, rate, steps } = await runPlan(prepared, options)
+  const { heldOut, pull, rate, steps, unseen } = await runPlan(prepared, options)
   if (heldOut.expert <= heldOut.general && !force) throw new TrainingRefusedError(name, heldOut)
-  return { name, base: base.id, changes: prepared.side.changes(), heldOut, rate, steps, pull }
+  return { name, base: base.id, changes: prepared.side.changes(), heldOut, rate, steps, pull, ...(unseen && { unseen }) }
 }

@@ -1,3 +1,4 @@
+import type { Vector } from '../../vector.ts'
 import { startClock } from '../progress.ts'
 import { checkResume, copyArrays, fingerprintOf } from './checkpoint.ts'
 import type { AdapterExpertOptions, TableExpertOptions } from './expert.ts'
@@ -10,6 +11,13 @@ export interface Outcome {
   readonly pull: number
   readonly rate: number
   readonly steps: number
+  readonly unseen?: readonly UnseenQuery[]
+}
+
+/** A query with the vector that an expert gives it which has not learned from it. */
+export interface UnseenQuery {
+  readonly text: string
+  readonly vector: Vector
 }
 
 interface Best {
@@ -33,10 +41,35 @@ export async function runPlan(prepared: Prepared, options: TableExpertOptions | 
   }
   const { score, pull, rate, step } = await bestOfFolds(prepared, runner)
   start(pull)
+  const unseen = options.crossFit ? await crossFit(prepared, options, rate, step) : undefined
   await runner.run(sets, { rate, until: step, lookEvery: 0, patience: Infinity })
   const judged = sets.some(({ heldOut }) => heldOut.length > 0)
   const expert = judged ? await scoreHeldOut(side, sets, room, options.signal) : score
-  return { heldOut: { general, expert }, pull, rate, steps: step }
+  return { heldOut: { general, expert }, pull, rate, steps: step, ...(unseen && { unseen }) }
+}
+
+/** Trains once more without each fold, the way that won, and asks what becomes of the fold's queries. */
+async function crossFit(
+  { splits, side, room, foreign, settings, texts }: Prepared,
+  { signal, onProgress }: TableExpertOptions | AdapterExpertOptions,
+  rate: number,
+  until: number,
+): Promise<UnseenQuery[]> {
+  const { dimensions } = side
+  const clock = startClock(splits.length * until)
+  const unseen: UnseenQuery[] = []
+  for (const [fold, split] of splits.entries()) {
+    const onStep = ({ step }: FitState): void => onProgress?.({ ...clock(fold * until + step), stage: 'judge' })
+    await fitQuerySide(side, split, room, { ...settings, rate, until, lookEvery: 0, patience: Infinity, foreign, signal, onStep })
+    const queries = split.flatMap(({ heldOut }) => heldOut.map(({ query }) => query))
+    const atOnce = room.heldOut.length / dimensions
+    for (let from = 0; from < queries.length; from += atOnce) {
+      const part = queries.slice(from, from + atOnce)
+      side.forward(part, room.heldOut.subarray(0, part.length * dimensions))
+      part.forEach((query, i) => unseen.push({ text: texts[query]!, vector: room.heldOut.slice(i * dimensions, (i + 1) * dimensions) }))
+    }
+  }
+  return unseen
 }
 
 async function bestRun({ sets, settings: { rates, steps }, pulls, start }: Prepared, runner: Runner): Promise<Best> {

@@ -86,7 +86,7 @@ export async function prepare(options: TableExpertOptions | AdapterExpertOptions
   const queryVectors = await plain(needed)
   const foreign = await plain(strangers)
 
-  const tokens = options.method === 'table' ? queryTokens(options.base, texts) : undefined
+  const tokens = options.method === 'table' ? await queryTokens(options.base, texts, signal) : undefined
   const most = Math.max(...divided.map(({ documents }) => documents.length))
   const space = workspace(
     bytesFor(...divided.map(({ documents }) => wholeFours(documents.length) * dimensions)) +

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { bytesFor, type Workspace } from '../simd/workspace.ts'
 import type { QuerySide } from './query-side.ts'
 
@@ -27,12 +28,17 @@ export interface QueryTokens {
 }
 
 /** Tokenises queries once. */
-export function queryTokens(base: StaticBase, texts: readonly string[]): QueryTokens {
+export async function queryTokens(base: StaticBase, texts: readonly string[], signal: AbortSignal | undefined): Promise<QueryTokens> {
   const ids: number[] = []
   const offsets = [0]
+  let turn = performance.now()
   for (const text of texts) {
     for (const id of Array.from(base.tokenize(text))) ids.push(id)
     offsets.push(ids.length)
+    if (performance.now() - turn < 20) continue
+    await nextTurn()
+    signal?.throwIfAborted()
+    turn = performance.now()
   }
   const rows = [...new Set(ids)].sort((a, b) => a - b)
   const placeOf = new Map(rows.map((row, place) => [row, place]))

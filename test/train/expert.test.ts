@@ -185,15 +185,23 @@ describe('trainExpert', () => {
       expect([...one.changes.rows]).not.toContain(rowOf('unheard'))
     })
 
-    it('lets made-up questions support them without judging', async () => {
+    it('lets made-up questions support real ones without judging', async () => {
       const gathered = gatherSets(pairs.slice(0, 60))[0]!
       const { heldOut: _, ...support } = { ...gatherSets(pairs.map(({ document }) => ({ query: `made ${document}`, document })))[0]! }
-      const expert = await trainExpert({ ...options, pairs: [gathered, { ...support, heldOut: [] }], base, method: 'table', pull: 0 })
+      const expert = await trainExpert({ ...options, pairs: [gathered, { ...support, madeUp: true }], base, method: 'table', pull: 0 })
       const alone = await trainExpert({ ...options, pairs: [gathered], base, method: 'table', pull: 0 })
 
       expect(expert.heldOut.general).toBe(alone.heldOut.general)
       expect([...expert.changes.rows]).toContain(rowOf('made'))
     })
+  })
+
+  it('goes carefully where all questions are made up', async () => {
+    const made = { ...gatherSets(pairs)[0]!, madeUp: true }
+    const { pull, rate, steps } = await trainExpert({ name: 'made', pairs: [made], base, method: 'table' })
+
+    expect({ pull, rate }).toEqual({ pull: 2, rate: 5e-3 })
+    expect(steps).toBeLessThanOrEqual(60)
   })
 
   describe('the pull of documents', () => {

@@ -23,9 +23,9 @@ export interface ExpertOptions {
   readonly folds?: number
   /** With folds: also give each query's vector under an expert that has not learned from it, for the price of another run a fold. @default false */
   readonly crossFit?: boolean
-  /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables, 1e-3 for adapters */
+  /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables, of made-up questions alone 5e-3; 1e-3 for adapters */
   readonly rates?: readonly number[]
-  /** Steps at most; training stops early when held-out queries stop gaining. @default 80 with folds, else 400 */
+  /** Steps at most; training stops early when held-out queries stop gaining. @default 80 with folds, else 400; 60 of made-up questions alone */
   readonly steps?: number
   /** @default 384 */
   readonly batchSize?: number
@@ -56,7 +56,7 @@ export interface TableExpertOptions extends ExpertOptions {
   readonly base: StaticBase
   /**
    * How far rows first move towards the documents that hold their tokens, 0 for not at all; no question is needed for that.
-   * @default what finds most among 0, 0.5, 1, 2 and 4; without folds, that or 0, whichever ends better
+   * @default what finds most among 0, 0.5, 1, 2 and 4; without folds, that or 0, whichever ends better; 2 for made-up questions alone
    */
   readonly pull?: number
 }

@@ -14,9 +14,14 @@ export interface TrainingSet {
   readonly queries: readonly TrainingQuery[]
   /**
    * Queries that no step may see: they decide whether the expert is worth having, and, of a thousand queries or more, when to
-   * stop. Drawn from `queries` when absent; none at all in a set that only supports others, such as questions made of documents.
+   * stop. Drawn from `queries` when absent; an empty list makes a set that only supports others.
    */
   readonly heldOut?: readonly TrainingQuery[]
+  /**
+   * The questions were made of the documents. Beside real ones they only support; alone they judge each other, but decide less, as
+   * they say little about how people ask. @default false
+   */
+  readonly madeUp?: boolean
 }
 
 export interface TrainingQuery {
@@ -26,7 +31,7 @@ export interface TrainingQuery {
 }
 
 /** A set whose held-out queries have been set aside. */
-export type DividedSet = Required<TrainingSet>
+export type DividedSet = TrainingSet & Required<Pick<TrainingSet, 'heldOut'>>
 
 /** Checks what was given, gathers pairs by document and query, and sets held-out queries aside: a fifth, at most 300. */
 export function divideSets(pairs: readonly TrainingPair[] | readonly TrainingSet[], seed: number): DividedSet[] {
@@ -34,7 +39,7 @@ export function divideSets(pairs: readonly TrainingPair[] | readonly TrainingSet
     if (set.heldOut) return { ...set, heldOut: set.heldOut }
     const ordered = inOrderOfHash(set.queries, ({ text }) => text, seed)
     const held = Math.min(300, Math.floor(ordered.length / 5))
-    return { documents: set.documents, queries: ordered.slice(held), heldOut: ordered.slice(0, held) }
+    return { ...set, queries: ordered.slice(held), heldOut: ordered.slice(0, held) }
   })
   if (divided.every(({ heldOut }) => heldOut.length === 0)) throw tooSmall()
   return divided

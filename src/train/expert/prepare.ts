@@ -47,6 +47,8 @@ export interface Settings {
 const few = 1000
 /** From so many queries on, they are each other's negatives, and no token is relied on by chance. */
 const many = 5000
+/** What made-up questions are given: they would choose the most, and train long, and real questions then find less. */
+const safePull = 2
 const somePulls = [0, 0.5, 1, 2, 4]
 /** Queries times documents that are enough to choose a pull. */
 const enoughScores = 4_000_000
@@ -55,8 +57,10 @@ const enoughScores = 4_000_000
 export async function prepare(options: TableExpertOptions | AdapterExpertOptions): Promise<Prepared> {
   const { base, signal } = options
   const { dimensions } = base
-  const given = gatherSets(options.pairs)
-  const settings = decide(options, given)
+  const gathered = gatherSets(options.pairs)
+  const madeUp = gathered.every((set) => set.madeUp)
+  const given = gathered.map((set) => (set.madeUp && !madeUp ? { ...set, heldOut: [] } : set))
+  const settings = decide(options, given, madeUp)
   const divided: readonly TrainingSet[] = settings.folds > 0 ? given : divideSets(given, settings.seed)
 
   const texts: string[] = []
@@ -126,13 +130,14 @@ export async function prepare(options: TableExpertOptions | AdapterExpertOptions
   if (!pulled) return { ...common, side, general, pulls: [0], start() {} }
   const changes = await pullOfDocuments(options.base, { tokens: read, vectors: together(sets, dimensions) }, signal)
   const start = (pull: number): void => side.startFrom(changes, pull)
-  const pull = options.pull ?? (await choosePull(side, start, sets, room, settings, signal))
+  const wanted = options.pull ?? (madeUp ? safePull : undefined)
+  const pull = wanted ?? (await choosePull(side, start, sets, room, settings, signal))
   // What helps an untrained table may hinder a trained one; where there are queries enough to tell, both are tried.
-  const pulls = settings.folds === 0 && options.pull === undefined && pull > 0 ? [pull, 0] : [pull]
+  const pulls = settings.folds === 0 && wanted === undefined && pull > 0 ? [pull, 0] : [pull]
   return { ...common, side, general, pulls, start }
 }
 
-function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readonly TrainingSet[]): Settings {
+function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readonly TrainingSet[], madeUp: boolean): Settings {
   const { method, seed = 1, batchSize = 384, temperature = 0.05, hardNegatives = 0 } = options
   const main = sets.filter(({ heldOut }) => heldOut?.length !== 0)
   const queries = main.reduce((sum, set) => sum + set.queries.length, 0)
@@ -143,8 +148,8 @@ function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readon
   const scarce = queries < many
   return {
     folds,
-    rates: options.rates ?? (method === 'table' ? [5e-3, 2e-2] : [1e-3]),
-    steps: options.steps ?? (folds > 0 ? 80 : 400),
+    rates: options.rates ?? (method === 'adapter' ? [1e-3] : madeUp ? [5e-3] : [5e-3, 2e-2]),
+    steps: options.steps ?? (madeUp ? 60 : folds > 0 ? 80 : 400),
     batchSize,
     temperature,
     dropout: options.dropout ?? (scarce ? 0.5 : 0),

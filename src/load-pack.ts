@@ -6,7 +6,7 @@ import { onnxEncoder } from './encoder/onnx.ts'
 import { loadStaticModel, type StaticModel } from './encoder/static-model.ts'
 import { staticEncoder } from './encoder/static.ts'
 import { InvalidPackError } from './errors.ts'
-import type { Expert } from './expert/expert.ts'
+import type { AdapterExpert, Expert, TableExpert } from './expert/expert.ts'
 import { adapterWeights, openPack, tableWeights, type Pack, type PackExpert } from './expert/pack.ts'
 import { readCalibration, type Calibration } from './routing/calibration.ts'
 import { fusion } from './routing/convex-fusion.ts'
@@ -89,7 +89,7 @@ async function packExpert(pack: Pack, entry: PackExpert, base: Encoder, model: S
 export function expertOf(
   { entry, version, tensors, where }: { entry: PackExpert; version: string; tensors: ReadonlyMap<string, Tensor>; where: string },
   { base, model }: Pick<LoadedPack, 'base' | 'model'>,
-): Expert {
+): AdapterExpert | TableExpert {
   const { name, description = '' } = entry
   const id = `${name}@${version}`
   if (entry.kind === 'adapter') {

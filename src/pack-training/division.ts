@@ -1,48 +1,37 @@
 import { InvalidArgumentError } from '../errors.ts'
-import { divideSets, type DividedSet, type TrainingPair, type TrainingSet } from '../train/expert/pairs.ts'
-import { hashString } from '../train/random.ts'
+import { divideSets, gatherSets, tooSmall, type TrainingPair, type TrainingQuery, type TrainingSet } from '../train/expert/pairs.ts'
 
 /** What an expert is trained on, and what it is judged by. */
 export interface Division {
-  /** The pairs, and those made of documents; held-out queries are in the first. */
-  readonly sets: readonly [DividedSet, ...DividedSet[]]
-  /** Whether the held-out queries were made of documents. */
+  /** For the trainer: the set that is judged first, then what only supports it. */
+  readonly sets: readonly [TrainingSet, ...TrainingSet[]]
+  /**
+   * `folds`: every question of the first set judges, each under an expert that has not learned from it. `held-out`: those set
+   * aside judge, and are never learned from.
+   */
+  readonly judges: 'folds' | 'held-out'
+  /** Whether the questions that judge were made of documents. */
   readonly madeUp: boolean
 }
 
-/** Held-out questions that are enough to judge by, where made-up ones can replace them in training. */
-const enough = 60
+/** Below so many questions a fifth of them is too few to judge by, so all of them do, in turn. */
+const few = 1000
 
-/**
- * Sets questions aside that no training sees: a fifth of the pairs, at most 300. Beside made-up pairs it may be half, as the
- * real ones are there to judge.
- */
+/** Decides which questions judge: all of them in folds, or, where they are many, a fifth that is set aside, at most 300. */
 export function divide(pairs: readonly TrainingPair[] | TrainingSet | undefined, madeUp: TrainingSet | undefined, seed: number): Division {
-  if (pairs === undefined) {
-    if (!madeUp) throw new InvalidArgumentError('pairs', 'are missing', 'Give question–passage pairs, or documents to make them of.')
-    return { sets: [only(divideSets([madeUp], seed))], madeUp: true }
-  }
-  const own = 'queries' in pairs ? divideSets([pairs], seed) : divideSets(pairs, seed)
-  if (!madeUp) return { sets: [only(own)], madeUp: false }
-  const { documents, queries, heldOut } = only(own)
-  const given = 'heldOut' in pairs && pairs.heldOut !== undefined
-  const all = [
-    ...heldOut,
-    ...queries
-      .map((query) => ({ query, hash: hashString(query.text, seed) }))
-      .sort((a, b) => a.hash - b.hash)
-      .map(({ query }) => query),
-  ]
-  const count = given ? heldOut.length : Math.max(heldOut.length, Math.min(enough, Math.floor(all.length / 2)))
-  return {
-    sets: [
-      { documents, queries: all.slice(count), heldOut: all.slice(0, count) },
-      { ...madeUp, heldOut: [] },
-    ],
-    madeUp: false,
-  }
+  if (pairs === undefined && madeUp === undefined)
+    throw new InvalidArgumentError('pairs', 'are missing', 'Give question–passage pairs, or documents to make them of.')
+  const main = gatherSets(pairs === undefined ? [madeUp!] : 'queries' in pairs ? [pairs] : pairs)[0]!
+  const support = pairs !== undefined && madeUp ? [{ ...madeUp, heldOut: [] }] : []
+  const asMadeUp = pairs === undefined
+  if (main.heldOut || main.queries.length >= few)
+    return { sets: [divideSets([main], seed)[0]!, ...support], judges: 'held-out', madeUp: asMadeUp }
+  if (main.queries.length < 5) throw tooSmall()
+  const { documents, queries } = main
+  return { sets: [{ documents, queries }, ...support], judges: 'folds', madeUp: asMadeUp }
 }
 
-function only(sets: readonly DividedSet[]): DividedSet {
-  return sets[0]!
+/** The questions that judge. */
+export function judgingQueries({ sets: [main], judges }: Division): readonly TrainingQuery[] {
+  return judges === 'folds' ? main.queries : (main.heldOut ?? [])
 }

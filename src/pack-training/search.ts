@@ -1,20 +1,23 @@
-import type { Encoder } from '../encoder/encoder.ts'
+import type { EncodeOptions, Encoder } from '../encoder/encoder.ts'
 import { ndcg } from '../eval/metrics/ndcg.ts'
-import type { Expert } from '../expert/expert.ts'
 import type { HeldOutQuery } from '../routing/fitting/queries.ts'
 import { embeddedStore } from '../store/embedded.ts'
 import type { LexicalOptions } from '../store/store.ts'
 import type { TrainingQuery } from '../train/expert/pairs.ts'
+import type { Vector } from '../vector.ts'
 
 /** A held-out query with its answers, by document id. */
 export interface JudgedQuery extends HeldOutQuery {
   readonly grades: ReadonlyMap<string, number>
 }
 
+/** Vectors of queries, in their order. */
+export type QueryView = (texts: readonly string[], options: EncodeOptions | undefined) => Promise<readonly Vector[]>
+
 export interface SearchHeldOutOptions {
   readonly base: Encoder
-  /** All of them search the base's space. */
-  readonly experts: readonly Extract<Expert, { queryEncoder: Encoder }>[]
+  /** How each expert turns queries into vectors; all of them search the base's space. */
+  readonly views: readonly QueryView[]
   readonly lexical?: LexicalOptions
   readonly signal?: AbortSignal
   /** Documents embedded, then queries searched. */
@@ -30,7 +33,7 @@ const block = 256
 export async function searchHeldOut(
   documents: readonly string[],
   queries: readonly TrainingQuery[],
-  { base, experts, lexical, signal, onProgress }: SearchHeldOutOptions,
+  { base, views, lexical, signal, onProgress }: SearchHeldOutOptions,
 ): Promise<JudgedQuery[]> {
   const options = signal && { signal }
   const total = documents.length + queries.length
@@ -50,7 +53,7 @@ export async function searchHeldOut(
       const part = queries.slice(from, from + block)
       const texts = part.map(({ text }) => text)
       const own = await base.encode(texts, options)
-      const seen = await Promise.all(experts.map(({ queryEncoder }) => queryEncoder.encode(texts, options)))
+      const seen = await Promise.all(views.map((view) => view(texts, options)))
       const results = await store.search(
         texts.map((text, i) => ({ vectors: seen.map((vectors) => ({ space: base.id, vector: vectors[i]! })), text, topK: depth })),
         options,

@@ -1,26 +1,22 @@
 import { basename } from 'node:path'
-import type { Encoder } from '../encoder/encoder.ts'
 import { DuplicateExpertError, InvalidArgumentError } from '../errors.ts'
-import { isDense } from '../expert/expert.ts'
 import type { PackExpert, PackManifest } from '../expert/pack.ts'
 import { versionedPath, writePack } from '../expert/write-pack.ts'
-import { expertOf, generalName, loadPack, type LoadedPack } from '../load-pack.ts'
+import { expertOf, generalName, loadPack } from '../load-pack.ts'
 import { fitNewcomerScale } from '../routing/fitting/newcomer-scale.ts'
 import { defaultCalibration } from '../routing/calibration.ts'
-import { isTextRouter, newcomerFigures, withNewcomer, type NewcomerFigures } from '../routing/newcomer-figures.ts'
-import type { ExpertEvidence, Pilot, Router } from '../routing/router.ts'
+import type { NewcomerFigures } from '../routing/newcomer-figures.ts'
 import { saveRouter } from '../routing/saved-router.ts'
-import { defaultDecision, routerOf, type TextRouter } from '../routing/text-router.ts'
 import { readSafetensors, writeSafetensors } from '../safetensors.ts'
-import { trainExpert, type AdapterExpertOptions } from '../train/expert/expert.ts'
-import type { TrainingPair, TrainingQuery, TrainingSet } from '../train/expert/pairs.ts'
-import { adapterFile, tableFile } from '../train/files.ts'
+import type { AdapterExpertOptions } from '../train/expert/expert.ts'
+import type { TrainingPair, TrainingSet } from '../train/expert/pairs.ts'
 import { startClock, type TrainingProgress } from '../train/progress.ts'
-import { random, shuffled } from '../train/random.ts'
-import { divide, type Division } from './division.ts'
+import { divide, judgingQueries, type Division } from './division.ts'
 import { expertFigures, type ExpertFigures } from './figures.ts'
 import { searchHeldOut } from './search.ts'
 import { packTarget } from './target.ts'
+import { expectedShare, teachRouter } from './teach-router.ts'
+import { trainWeights } from './weights.ts'
 
 export interface TrainIntoPackOptions {
   /** Of the new expert: letters, digits, `-` and `_`. */
@@ -51,8 +47,8 @@ export interface TrainIntoPackOptions {
 }
 
 export interface PackTrainingProgress extends TrainingProgress {
-  /** `embed` and `score` count texts, `train` steps. */
-  readonly stage: 'embed' | 'train' | 'score' | 'route' | 'write'
+  /** `embed` and `score` count texts, `train` and `judge` steps. */
+  readonly stage: 'embed' | 'train' | 'judge' | 'score' | 'route' | 'write'
 }
 
 /** An expert that is in its pack, with what it is worth. */
@@ -68,8 +64,13 @@ export interface PackTraining {
     /** Passages of the collections. */
     readonly documents: number
   }
-  /** On questions it has not learned from. They chose BM25's share, and from a thousand questions on when training stopped. */
+  /** By questions it has not learned from. They also chose how long to train and BM25's share. */
   readonly heldOut: ExpertFigures & {
+    /**
+     * `folds`: below 1000 questions all of them judge, each under an expert trained on four fifths that lack it; the one in the pack has
+     * learned from all. `held-out`: questions set aside.
+     */
+    readonly judges: Division['judges']
     /** Whether these questions were made of documents. */
     readonly madeUp: boolean
   }
@@ -78,10 +79,6 @@ export interface PackTraining {
   readonly lexicalWeight: number
   readonly seconds: { readonly training: number; readonly total: number }
 }
-
-/** Queries that teach the router, and those it keeps as counter-examples for experts to come. */
-const mostLessons = 1000
-const mostExamples = 300
 
 /**
  * From pairs to an expert in a pack: trains it on the pack's base, fits its BM25 share and its scale to held-out questions,
@@ -103,18 +100,19 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
     const about = options.description ?? old?.description
     const method = options.method ?? (loaded.model ? 'table' : 'adapter')
     const division = divide(options.pairs, options.madeUp, seed)
-    const [judging] = division.sets
 
-    const { file, path } = await trained(options, method, division, loaded)
+    const { file, path, unseen } = await trainWeights(options, method, division, loaded)
     const seconds = (performance.now() - started) / 1000
     const entry: PackExpert = { name, kind: method, path, ...(about && { description: about }) }
     const { tensors } = readSafetensors(file, path)
     const expert = expertOf({ entry, version: 'new', tensors, where: path }, loaded)
 
-    const score = startClock(judging.documents.length + judging.heldOut.length)
-    const queries = await searchHeldOut(judging.documents, judging.heldOut, {
+    const judging = judgingQueries(division)
+    const { documents } = division.sets[0]
+    const score = startClock(documents.length + judging.length)
+    const queries = await searchHeldOut(documents, judging, {
       base: loaded.base,
-      experts: [loaded.experts[0]!, expert].filter(isDense),
+      views: [(texts, how) => loaded.base.encode(texts, how), unseen ?? ((texts, how) => expert.queryEncoder.encode(texts, how))],
       ...(loaded.lexical && { lexical: loaded.lexical }),
       ...(signal && { signal }),
       onProgress: (done) => onProgress?.({ ...score(done), stage: 'score' }),
@@ -129,14 +127,10 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
     const { lexicalWeight, calibration } = fitted
 
     onProgress?.({ stage: 'route', done: 0, total: 1, eta: undefined })
-    const unseen = queries.map(({ text, vector }) => ({ text, vector }))
-    const seen = await lessons(division, loaded.base, seed, signal)
-    const evidence: ExpertEvidence = { expert: name, pilots: [...unseen, ...seen], lexicalWeight }
-    const routing = await newcomerFigures(loaded.router, evidence, seen, unseen, signal)
-    const router = trimmed(await withNewcomer(loaded.router, evidence, signal), name)
+    const { router, routing } = await teachRouter(loaded, queries, division, { name, lexicalWeight, seed, signal })
 
     const heldOut = expertFigures(queries, {
-      documents: judging.documents.length,
+      documents: documents.length,
       expert: name,
       general: generalName,
       calibration,
@@ -180,7 +174,7 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
         madeUp: division.madeUp ? sum(learned) : sum(learned.slice(1)),
         documents: sum(division.sets.map((set) => set.documents.length)),
       },
-      heldOut: { ...heldOut, madeUp: division.madeUp },
+      heldOut: { ...heldOut, judges: division.judges, madeUp: division.madeUp },
       routing,
       lexicalWeight,
       seconds: { training: seconds, total: (performance.now() - started) / 1000 },
@@ -190,73 +184,11 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
   }
 }
 
-/**
- * Where BM25's share lies when held-out questions leave it open: at the router's share for domains it does not know, which of
- * 0.3 to 0.85 did best on further train questions of six sets, with 60 pairs, 200 and 1000.
- */
-function expectedShare(router: Router): number {
-  const decision = 'state' in router ? (router as TextRouter).state.decision : defaultDecision
-  return decision.fallback.lexicalWeight
-}
-
 function checkName(name: string): void {
   if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name))
     throw new InvalidArgumentError('name', `is ${JSON.stringify(name)}`, 'Use up to 64 letters, digits, - and _.')
   if (name === generalName)
     throw new InvalidArgumentError('name', `is ${JSON.stringify(name)}, which is the base itself`, 'Choose another.')
-}
-
-/** Trains the expert and gives the file of its weights. */
-async function trained(
-  { name, force = false, seed = 1, signal, onProgress, training = {} }: TrainIntoPackOptions,
-  method: 'table' | 'adapter',
-  { sets }: Division,
-  { base, model }: LoadedPack,
-): Promise<{ file: Uint8Array; path: string }> {
-  const common = {
-    ...training,
-    name,
-    pairs: sets,
-    force,
-    seed,
-    ...(signal && { signal }),
-    onProgress: (progress: TrainingProgress) => onProgress?.({ ...progress, stage: progress.stage === 'embed' ? 'embed' : 'train' }),
-  }
-  if (method === 'adapter') {
-    const { changes } = await trainExpert({ ...common, method, base })
-    const file = adapterFile(changes)
-    return { file, path: versionedPath(`experts/${name}/adapter.safetensors`, file) }
-  }
-  if (!model) throw new InvalidArgumentError('method', 'is "table", but the base of the pack is not static', 'Train an adapter.')
-  const { changes } = await trainExpert({ ...common, method, base: model })
-  const file = tableFile(changes, model.dimensions, 8)
-  return { file, path: versionedPath(`experts/${name}/table.safetensors`, file) }
-}
-
-/** Questions that the expert has learned from, for the router: the user's own first. */
-async function lessons(
-  { sets }: Division,
-  base: Encoder,
-  seed: number,
-  signal: AbortSignal | undefined,
-): Promise<(Pilot & { text: string })[]> {
-  const chosen: TrainingQuery[] = []
-  for (const { queries } of sets) chosen.push(...shuffled(queries, random(seed, 0x1e55)).slice(0, mostLessons - chosen.length))
-  const vectors = await base.encode(
-    chosen.map(({ text }) => text),
-    signal && { signal },
-  )
-  return chosen.map(({ text }, i) => ({ text, vector: vectors[i]! }))
-}
-
-/** Keeps as many of the newcomer's examples as of other experts. */
-function trimmed(router: Router, name: string): Router {
-  if (!isTextRouter(router)) return router
-  const { state } = router
-  const experts = state.experts.map((expert) =>
-    expert.name === name ? { ...expert, examples: expert.examples.slice(0, mostExamples) } : expert,
-  )
-  return routerOf({ ...state, experts })
 }
 
 function rounded(value: number): number {

@@ -35,13 +35,13 @@ describe('an expert trained into a pack', () => {
   it('is worth its place on questions it has not seen, and says how sure that is', () => {
     const { heldOut, trained } = training
 
-    expect(trained.queries + heldOut.queries).toBe(tradePairs.length)
-    expect(heldOut).toMatchObject({ queries: 19, documents: 12, madeUp: false })
+    expect(trained).toEqual({ queries: 96, madeUp: 0, documents: 12 })
+    expect(heldOut).toMatchObject({ queries: 96, documents: 12, judges: 'folds', madeUp: false })
     expect(heldOut.expert['ndcg@10']).toBeGreaterThan(heldOut.general['ndcg@10'] + 0.1)
     expect(heldOut.gain.mean).toBeCloseTo(heldOut.expert['ndcg@10'] - heldOut.general['ndcg@10'], 10)
     expect(heldOut.gain.low).toBeGreaterThan(0)
     expect(heldOut.gain.high).toBeGreaterThan(heldOut.gain.mean)
-    expect([...stages].filter((stage) => stage !== 'embed')).toEqual(['train', 'score', 'route', 'write'])
+    expect([...stages].filter((stage) => stage !== 'embed')).toEqual(['train', 'judge', 'score', 'route', 'write'])
   })
 
   it('is asked what is asked of it, and answers', async () => {
@@ -97,6 +97,18 @@ describe('an expert trained into a pack', () => {
     expect(Math.abs(trade!.centre)).toBeLessThan(1)
     expect(training.heldOut.bm25['ndcg@10']).toBeLessThan(0.5)
     expect(training.lexicalWeight).toBeLessThan(0.85)
+  })
+
+  it('is judged by questions that were set aside, where there are any', async () => {
+    const documents = [...new Set(tradePairs.map(({ document }) => document))]
+    const all = tradePairs.map(({ query, document }) => ({ text: query, positives: [documents.indexOf(document)] }))
+    const pairs = { documents, queries: all.slice(0, 80), heldOut: all.slice(80) }
+
+    const { heldOut, trained, routing } = await trainIntoPack({ ...quick, pairs, force: true, out: join(folder(), 'pack') })
+
+    expect(heldOut).toMatchObject({ judges: 'held-out', queries: 16 })
+    expect(trained.queries).toBe(80)
+    expect(routing.own.queries).toBe(16)
   })
 
   it('is the same for the same pairs and seed', async () => {
@@ -155,7 +167,7 @@ describe('a pack of one’s own', () => {
     const pack = ownPack()
     const before = readFileSync(join(pack, 'pack.json'), 'utf8')
 
-    for (const stage of ['train', 'score', 'route'] as const) {
+    for (const stage of ['train', 'judge', 'score', 'route'] as const) {
       const stop = new AbortController()
       const stopped = trainIntoPack({
         ...quick,
@@ -236,7 +248,7 @@ describe('a pack whose base is an ONNX model', () => {
     const { method, heldOut } = await trainIntoPack({ name: 'trade', pairs: tradePairs, pack, training: { steps: 10 }, force: true })
 
     expect(method).toBe('adapter')
-    expect(heldOut.queries).toBe(19)
+    expect(heldOut.queries).toBe(96)
     const fish = await openPilotfish({ pack })
     expect(fish.experts.list().map(({ name, kind }) => `${name} ${kind}`)).toEqual(['general model', 'trade adapter'])
     await fish.close()
@@ -252,8 +264,8 @@ describe('pairs made of documents', () => {
   it('are trained on while the real ones judge', async () => {
     const { heldOut, trained } = await trainIntoPack({ ...quick, pairs: tradePairs.slice(0, 60), madeUp, out: join(folder(), 'pack') })
 
-    expect(heldOut).toMatchObject({ queries: 30, madeUp: false })
-    expect(trained).toMatchObject({ queries: 30 + madeUp.queries.length, madeUp: madeUp.queries.length })
+    expect(heldOut).toMatchObject({ queries: 60, madeUp: false })
+    expect(trained).toMatchObject({ queries: 60 + madeUp.queries.length, madeUp: madeUp.queries.length })
   })
 
   it('judge themselves where there are no others, and that is said', async () => {
@@ -265,7 +277,7 @@ describe('pairs made of documents', () => {
       out: join(folder(), 'pack'),
     } as TrainIntoPackOptions)
 
-    expect(heldOut).toMatchObject({ madeUp: true, queries: 19 })
+    expect(heldOut).toMatchObject({ madeUp: true, queries: 96 })
     expect(trained.madeUp).toBe(trained.queries)
     await expect(trainIntoPack({ name: 'x', out: join(folder(), 'pack') })).rejects.toThrow(/pairs are missing/)
   })

@@ -62,9 +62,9 @@ export function trainCommand(environment: Environment, end: (code: ExitCode) => 
       'after',
       `
 A few hundred pairs make a useful expert; columns are found by names such as
-question and passage. A fifth of the questions is held out: they judge the expert
-and choose how much BM25 counts. No document is embedded again: indexes made with
-the old pack open under the new one.`,
+question and passage. Every question judges an expert that has not seen it (of a
+thousand and more, a fifth is set aside for that). No document is embedded again:
+indexes made with the old pack open under the new one.`,
     )
     .action(async (options: TrainOptions) => end(await train(options, environment)))
 }
@@ -164,7 +164,8 @@ function stageViews(environment: Environment, quiet: boolean) {
   const labels: Record<PackTrainingProgress['stage'], string> = {
     embed: 'Embedding',
     train: 'Training',
-    score: 'Judging',
+    judge: 'Judging',
+    score: 'Searching',
     route: 'Teaching the router',
     write: 'Writing',
   }
@@ -177,7 +178,7 @@ function stageViews(environment: Environment, quiet: boolean) {
       if (progress.stage !== stage) {
         view.stop()
         stage = progress.stage
-        const units = stage === 'train' ? (['steps', 'steps/s'] as const) : (['texts', 'texts/s'] as const)
+        const units = stage === 'train' || stage === 'judge' ? (['steps', 'steps/s'] as const) : (['texts', 'texts/s'] as const)
         view = progressView(environment.stderr, { label: labels[stage], units, quiet: quiet || stage === 'route' || stage === 'write' })
       }
       view.update({ done: progress.done, share: progress.done / Math.max(1, progress.total) })

@@ -43,7 +43,7 @@ export function trainingText(training: PackTraining, pack: string, { bold, dim, 
   const gain = `${signed(mean)} over general, 95 % interval ${signed(low)} to ${signed(high)}`
   const { others, own } = routing
   const lines = [
-    `${bold(name)} learned from ${counted(trained.queries, 'question')} in ${duration(seconds.training)}. Judged by ${counted(heldOut.queries, heldOut.madeUp ? 'made-up question' : 'question')} it has not seen, over ${counted(heldOut.documents, 'passage')}:`,
+    `${bold(name)} learned from ${counted(trained.queries, 'question')} in ${duration(seconds.training)}. ${judgedBy(training)}, over ${counted(heldOut.documents, 'passage')}:`,
     '',
     dim(`  ${''.padEnd(width)} ${'nDCG@10'.padStart(8)} ${'recall@10'.padStart(10)}`),
     row('BM25', heldOut.bm25),
@@ -52,7 +52,7 @@ export function trainingText(training: PackTraining, pack: string, { bold, dim, 
     row('general + BM25', heldOut.generalWithBm25),
     row(`${name} + BM25`, heldOut.expertWithBm25, dim(`BM25's share: ${lexicalWeight}`)),
     '',
-    item('routing', `${percent(own.asked, 0)} % of these questions reach ${name}, ${percent(own.leads, 0)} % in the first place`),
+    item('routing', `${percent(own.asked, 0)} % of its unseen questions reach ${name}, ${percent(own.leads, 0)} % in the first place`),
     ...(others
       ? [
           item(
@@ -68,6 +68,13 @@ export function trainingText(training: PackTraining, pack: string, { bold, dim, 
     dim(`  await openPilotfish({ directory: './knowledge', pack: '${pack}' })`),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function judgedBy({ heldOut, trained }: PackTraining): string {
+  const questions = counted(heldOut.queries, heldOut.madeUp ? 'made-up question' : 'question')
+  if (heldOut.judges === 'held-out') return `Judged by ${questions} it has not seen`
+  const whom = heldOut.queries === trained.queries && !heldOut.madeUp ? 'all of them' : questions
+  return `Judged by ${whom}, each put to an expert that had not seen it`
 }
 
 function notes({ heldOut, trained, routing, name }: PackTraining): string[] {

@@ -35,7 +35,7 @@ export interface ExpertOptions {
   readonly dropout?: number
   /** Documents of the set drawn at random for each batch, as further negatives. @default 512 below 5000 queries, else 0 */
   readonly negatives?: number
-  /** Documents that the base ranks high and that are no answers, added for each query of a batch. @default 0 */
+  /** Documents that the base ranks high and that are no answers, added for each query of a batch. @default 3 for tables with folds, else 0 */
   readonly hardNegatives?: number
   /** @default 1 */
   readonly seed?: number

@@ -138,7 +138,7 @@ export async function prepare(options: TableExpertOptions | AdapterExpertOptions
 }
 
 function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readonly TrainingSet[], madeUp: boolean): Settings {
-  const { method, seed = 1, batchSize = 384, temperature = 0.05, hardNegatives = 0 } = options
+  const { method, seed = 1, batchSize = 384, temperature = 0.05 } = options
   const main = sets.filter(({ heldOut }) => heldOut?.length !== 0)
   const queries = main.reduce((sum, set) => sum + set.queries.length, 0)
   if (main.every((set) => !set.heldOut) && queries < 5) throw tooSmall()
@@ -154,7 +154,7 @@ function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readon
     temperature,
     dropout: options.dropout ?? (scarce ? 0.5 : 0),
     negatives: options.negatives ?? (scarce ? 512 : 0),
-    hardNegatives,
+    hardNegatives: options.hardNegatives ?? (folds > 0 && method === 'table' && !madeUp ? 3 : 0),
     seed,
   }
 }

@@ -56,7 +56,7 @@ export interface TableExpertOptions extends ExpertOptions {
   readonly base: StaticBase
   /**
    * How far rows first move towards the documents that hold their tokens, 0 for not at all; no question is needed for that.
-   * @default what finds most among 0, 0.5, 1, 2 and 4; without folds, that or 0, whichever ends better; 2 for made-up questions alone
+   * @default what finds most among 0, 0.5, 1, 2 and (where documents are known that answer no query) 4; without folds, that or 0, whichever ends better; 2 for made-up questions alone
    */
   readonly pull?: number
 }

@@ -47,7 +47,7 @@ export interface Settings {
 const few = 1000
 /** From so many queries on, they are each other's negatives, and no token is relied on by chance. */
 const many = 5000
-/** What made-up questions are given: they would choose the most, and train long, and real questions then find less. */
+/** What made-up questions are given: they would choose the most, and real questions then find less. */
 const safePull = 2
 const somePulls = [0, 0.5, 1, 2, 4]
 /** Queries times documents that are enough to choose a pull. */
@@ -188,7 +188,12 @@ async function choosePull(
           heldOut: set.supports ? [] : set.queries.slice(0, Math.max(50, Math.floor(enoughScores / set.count))),
         }))
   let best = { pull: 0, score: -1 }
+  const main = sets.filter(({ supports }) => !supports)
+  const known = main.reduce((sum, { count }) => sum + count, 0)
+  const answers = main.reduce((sum, set) => sum + new Set([...set.queries, ...set.heldOut].flatMap(({ positives }) => positives)).size, 0)
   for (const pull of somePulls) {
+    // Of a collection of which only answers are known, queries would choose the most, to the harm of finding them among the rest.
+    if (answers === known && pull > safePull) continue
     start(pull)
     side.reset()
     const score = await scoreHeldOut(side, judged, room, signal)

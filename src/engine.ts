@@ -134,6 +134,10 @@ export interface ExpertInfo {
   readonly space: string | undefined
   /** The router may choose it. */
   readonly routed: boolean
+  /** nDCG@10 on held-out queries of its domain, fractions of 1, where its maker measured it. */
+  readonly heldOut?: { readonly general: number; readonly expert: number }
+  /** Arrived after the base: the base was trained without its questions. Absent where nobody says. */
+  readonly late?: boolean
 }
 
 export type { Document, Filter, Metadata }

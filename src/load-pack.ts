@@ -79,7 +79,7 @@ export function generalExpert(base: Encoder): Expert {
 }
 
 async function packExpert(pack: Pack, entry: PackExpert, base: Encoder, model: StaticModel | undefined): Promise<Expert> {
-  if (entry.kind === 'lexical') return { kind: 'lexical', name: entry.name, description: entry.description ?? '' }
+  if (entry.kind === 'lexical') return { kind: 'lexical', ...facts(entry) }
   const path = entry.path!
   const version = pack.manifest.files?.[path]?.slice(0, 16) ?? pack.manifest.version
   return expertOf({ entry, version, tensors: await pack.tensors(path), where: join(pack.directory, path) }, { base, model })
@@ -90,13 +90,17 @@ export function expertOf(
   { entry, version, tensors, where }: { entry: PackExpert; version: string; tensors: ReadonlyMap<string, Tensor>; where: string },
   { base, model }: Pick<LoadedPack, 'base' | 'model'>,
 ): AdapterExpert | TableExpert {
-  const { name, description = '' } = entry
-  const id = `${name}@${version}`
+  const id = `${entry.name}@${version}`
   if (entry.kind === 'adapter') {
     const adapter = lowRankAdapter({ ...adapterWeights(tensors, base.dimensions, where), dimensions: base.dimensions, id })
-    return { kind: 'adapter', name, description, adapt: adapter, queryEncoder: adaptedEncoder(base, adapter), documentEncoder: base }
+    return { kind: 'adapter', ...facts(entry), adapt: adapter, queryEncoder: adaptedEncoder(base, adapter), documentEncoder: base }
   }
-  if (!model) throw new InvalidPackError(where, `belongs to the table expert "${name}", but its base is not static`)
+  if (!model) throw new InvalidPackError(where, `belongs to the table expert "${entry.name}", but its base is not static`)
   const changes = { id, ...tableWeights(tensors, model.dimensions, model.vocabularySize, where) }
-  return { kind: 'table', name, description, queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
+  return { kind: 'table', ...facts(entry), queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
+}
+
+/** What people are told of an expert. */
+function facts({ name, description = '', heldOut, late }: PackExpert) {
+  return { name, description, ...(heldOut && { heldOut }), ...(late !== undefined && { late }) }
 }

@@ -132,14 +132,35 @@ describe('openPilotfish', () => {
   })
 })
 
-describe('a pack that cannot be used', () => {
-  const copyOfBundled = (): string => {
-    const pack = join(folder, 'pack')
-    cpSync(bundledPack(), pack, { recursive: true })
-    return pack
-  }
-  const manifestOf = (pack: string) => JSON.parse(readFileSync(join(pack, 'pack.json'), 'utf8')) as Record<string, any>
+function copyOfBundled(): string {
+  const pack = join(folder, 'pack')
+  cpSync(bundledPack(), pack, { recursive: true })
+  return pack
+}
 
+function manifestOf(pack: string): Record<string, any> {
+  return JSON.parse(readFileSync(join(pack, 'pack.json'), 'utf8')) as Record<string, any>
+}
+
+describe('a pack', () => {
+  it('says of its experts what they were worth, and which arrived after the base', async () => {
+    const pack = copyOfBundled()
+    const manifest = manifestOf(pack)
+    const heldOut = { general: 0.25, expert: 0.75 }
+    manifest.experts = [
+      { ...manifest.experts[0], heldOut, late: true },
+      { ...manifest.experts[1], heldOut: undefined, late: undefined },
+    ]
+    writeFileSync(join(pack, 'pack.json'), JSON.stringify(manifest))
+
+    const [general, first, second] = (await opened({ pack })).experts.list()
+
+    expect(first).toMatchObject({ heldOut, late: true })
+    for (const expert of [general, second]) expect(Object.keys(expert!)).toEqual(['name', 'kind', 'description', 'space', 'routed'])
+  })
+})
+
+describe('a pack that cannot be used', () => {
   it('that is missing is named', async () => {
     await expect(openPilotfish({ pack: join(folder, 'nowhere') })).rejects.toThrow(InvalidPackError)
     await expect(openPilotfish({ pack: join(folder, 'nowhere') })).rejects.toThrow(/nowhere/)
@@ -157,6 +178,20 @@ describe('a pack that cannot be used', () => {
     writeFileSync(join(pack, 'pack.json'), JSON.stringify({ ...manifestOf(pack), format: 2 }))
 
     await expect(openPilotfish({ pack })).rejects.toThrow(/format 2/)
+  })
+
+  it.each([
+    ['held-out figures', { heldOut: { general: 0.4, expert: 'good' } }],
+    ['held-out figures', { heldOut: { general: 0.4 } }],
+    ['"late"', { late: 'yes' }],
+  ])('with %s that mean nothing is refused, naming the expert', async (what, facts) => {
+    const pack = copyOfBundled()
+    const manifest = manifestOf(pack)
+    manifest.experts[1] = { ...manifest.experts[1], ...facts }
+    writeFileSync(join(pack, 'pack.json'), JSON.stringify(manifest))
+
+    await expect(openPilotfish({ pack })).rejects.toThrow(InvalidPackError)
+    await expect(openPilotfish({ pack })).rejects.toThrow(new RegExp(`${what}.*"${manifest.experts[1].name}"`))
   })
 
   it('with a damaged file is refused, naming the file', async () => {

@@ -99,6 +99,8 @@ export function createEngine({ base, experts: initial, general, router, fusion, 
         description: expert.description ?? '',
         space: isDense(expert) ? expert.documentEncoder.id : undefined,
         routed: roster.router?.experts.includes(expert.name) ?? false,
+        ...(expert.heldOut && { heldOut: expert.heldOut }),
+        ...(expert.late !== undefined && { late: expert.late }),
       })),
   }
 

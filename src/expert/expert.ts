@@ -12,6 +12,10 @@ interface NamedExpert {
   readonly name: string
   /** One line for people: what it knows. */
   readonly description?: string
+  /** nDCG@10 on held-out queries of its domain, fractions of 1: the general expert's, and its own. */
+  readonly heldOut?: { readonly general: number; readonly expert: number }
+  /** Arrived after the base: the base was trained without its questions. */
+  readonly late?: boolean
 }
 
 interface DenseExpert extends NamedExpert {

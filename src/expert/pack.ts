@@ -36,6 +36,8 @@ export interface PackExpert {
   readonly sets?: readonly string[]
   /** nDCG@10 on held-out queries of its domain, fractions of 1. */
   readonly heldOut?: { readonly general: number; readonly expert: number }
+  /** Arrived after the base: the base was trained without its questions. */
+  readonly late?: boolean
 }
 
 /** An open pack directory: files are read on demand, checked against the manifest's checksums. */
@@ -112,8 +114,17 @@ function checkManifest(text: string, directory: string): PackManifest {
     if (!['table', 'adapter', 'lexical'].includes(expert.kind))
       return refuse(`has the expert "${expert.name}" of kind "${String(expert.kind)}"; table, adapter and lexical are known`)
     if (expert.kind !== 'lexical' && typeof expert.path !== 'string') return refuse(`names no file for the expert "${expert.name}"`)
+    const { heldOut, late } = expert
+    if (heldOut !== undefined && !(isShare(heldOut?.general) && isShare(heldOut.expert)))
+      return refuse(`has held-out figures for the expert "${expert.name}" that are not numbers from 0 to 1`)
+    if (late !== undefined && typeof late !== 'boolean')
+      return refuse(`says neither true nor false of "late" for the expert "${expert.name}"`)
   }
   return manifest
+}
+
+function isShare(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value <= 1
 }
 
 /** Sparse changes to a static base's query-side token table, as a table expert's file holds them. */

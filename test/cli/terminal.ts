@@ -1,12 +1,13 @@
 import { Writable } from 'node:stream'
 import type { OpenOptions } from '../../src/index.ts'
+import type { Expert } from '../../src/expert/expert.ts'
 import type { Environment, Interrupt } from '../../src/cli/environment.ts'
 import { runCli } from '../../src/cli/program.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { toy } from '../engine-fixture.ts'
 
-/** A terminal in memory, and an index that outlives the commands: the toy engine over a memory store. */
-export function terminal() {
+/** A terminal in memory, and an index that outlives the commands: the toy engine, with these experts besides, over a memory store. */
+export function terminal(experts: readonly Expert[] = []) {
   // Engines close their store; this one is the disk.
   const store = { ...memoryStore(), close: async () => {} }
   const opened: OpenOptions[] = []
@@ -29,7 +30,9 @@ export function terminal() {
         variables: {},
         async open(options) {
           opened.push(options)
-          return (await toy(store)).engine
+          const { engine } = await toy(store)
+          for (const expert of experts) await engine.experts.add(expert)
+          return engine
         },
         onInterrupt(callback) {
           listeners.add(callback)

@@ -109,6 +109,20 @@ describe('pilotfish experts', () => {
       /general +model +\(asked when named, or when no expert fits\)\nmedical +adapter +Knows fever, dose, child\nshell/,
     )
   })
+
+  it('says what they were worth on held-out questions, and which arrived after the base', async () => {
+    const bank = { kind: 'lexical', name: 'bank', heldOut: { general: 0.3848, expert: 0.9004 }, late: true } as const
+    const words = { kind: 'lexical', name: 'words', heldOut: { general: 0.5, expert: 0.625 }, late: false } as const
+    const withFigures = terminal([bank, words])
+
+    const { stdout } = await withFigures.execute('experts')
+
+    expect(stdout).toMatch(/^bank .*\n +nDCG@10, held out: general 38\.5 → 90\.0 · arrived later$/m)
+    expect(stdout).toMatch(/^words .*\n +nDCG@10, held out: general 50\.0 → 62\.5$/m)
+    expect(stdout.match(/held out/g)).toHaveLength(2)
+    expect(stdout.split('\n').filter((line) => line.length > 80)).toEqual([])
+    expect((await withFigures.execute('experts', '--json')).json()).toContainEqual(expect.objectContaining(bank))
+  })
 })
 
 describe('pilotfish info', () => {

@@ -52,7 +52,15 @@ const checkpoints = join(given.checkpoints, `seed-${seed}${given['no-late'] ? '-
 const started = performance.now()
 
 interface Manifest {
-  experts: { name: string; kind: 'table'; path: string; description: string; heldOut: { general: number; expert: number } }[]
+  experts: {
+    name: string
+    kind: 'table'
+    path: string
+    description: string
+    sets: readonly string[]
+    late?: boolean
+    heldOut: { general: number; expert: number }
+  }[]
   lexical: LexicalOptions
   [key: string]: unknown
 }
@@ -96,7 +104,7 @@ async function makeBase(): Promise<void> {
 
 async function makeExperts(base: StaticModel): Promise<void> {
   const manifest: Manifest = { ...readManifest(), experts: given.only ? readManifest().experts : [] }
-  for (const { name, sets: names, description, rates, steps, temperature } of experts) {
+  for (const { name, sets: names, description, rates, steps, temperature, ...rest } of experts) {
     if (given.only && given.only !== name) continue
     const path = `experts/${name}/table.safetensors`
     manifest.experts = manifest.experts.filter((expert) => expert.name !== name)
@@ -109,6 +117,7 @@ async function makeExperts(base: StaticModel): Promise<void> {
         rates,
         steps,
         temperature,
+        ...rest,
         method: 'table',
         pairs: own.map(expertSet),
         foreign: sets.filter((set) => !own.includes(set)).flatMap(({ documents }) => documents.slice(0, 2000).map(textOf)),
@@ -117,7 +126,15 @@ async function makeExperts(base: StaticModel): Promise<void> {
       write(path, tableFile(expert.changes, base.dimensions, bits))
       const scores = measure(expert.changes, own, base)
       const heldOut = { general: expert.heldOut.general, expert: mean(scores.map((score) => score.expert.heldOut)) }
-      manifest.experts.push({ name, kind: 'table', path, description, heldOut: rounded(heldOut) })
+      manifest.experts.push({
+        name,
+        kind: 'table',
+        path,
+        description,
+        sets: names,
+        ...(own.every((set) => late.has(set.name)) && { late: true }),
+        heldOut: rounded(heldOut),
+      })
       const perSet = scores.map(
         ({ set, general, expert: after }) =>
           `${set} ${percent(general.heldOut)} → ${percent(after.heldOut)}${after.dev > 0 ? `, dev ${percent(general.dev)} → ${percent(after.dev)}` : ''}`,
@@ -201,7 +218,7 @@ function readManifest(): Manifest {
   const fresh: Manifest = {
     format: 1,
     name: 'bundled',
-    version: '0.1.0',
+    version: '0.2.0',
     languages: ['en'],
     base: { path: 'base', kind: 'static' },
     experts: [],

@@ -20,8 +20,8 @@ export const experts = [
     name: 'medical',
     sets: ['medquad'],
     description: 'Consumer health: diseases, symptoms, treatments, medicines',
-    rates: [5e-3],
-    steps: 200,
+    rates: [1e-2],
+    steps: 800,
     temperature: 0.03,
   },
   {
@@ -40,6 +40,7 @@ export const experts = [
     rates: [5e-3],
     steps: 200,
     temperature: 0.05,
+    hardNegatives: 1,
   },
   {
     name: 'bank',

@@ -13,6 +13,8 @@ export interface Decision {
     readonly similarity: number
     /** Per unit of margin. */
     readonly margin: number
+    /** Per unit of novelty. @default 0 */
+    readonly novelty?: number
   }
   readonly fallback: {
     /** Name of the expert that is asked when confidence is too low. */
@@ -24,7 +26,7 @@ export interface Decision {
   }
   /**
    * The confidence from which an expert's own BM25 share applies; below, the share slides towards that of fallback. To a
-   * stranger's question the share matters and the expert hardly does. 0 never slides.
+   * stranger's question the share matters and the expert hardly does. 0 never slides; above 1 every share does, a little.
    */
   readonly trust: number
   /** The two best experts are fused when their margin is smaller. 0 never fuses. */
@@ -38,6 +40,8 @@ export interface Evidence {
   readonly logit: number
   /** Cosine to the nearest pilot. */
   readonly similarity: number
+  /** How rare the query's topic words are where the router learned, in [0, 1]: a stranger's question is of words that no expert has met. */
+  readonly novelty: number
   readonly lexicalWeight: number | undefined
 }
 
@@ -102,13 +106,17 @@ export function rank<E extends Omit<Evidence, 'lexicalWeight'>>(
 
 /** The calibrated probability that the best expert should be asked. */
 export function confidenceIn(
-  { logit, similarity }: Omit<Evidence, 'lexicalWeight'>,
+  { logit, similarity, novelty }: Omit<Evidence, 'lexicalWeight'>,
   margin: number,
   { confidence }: Pick<Decision, 'confidence'>,
 ): number {
-  return (
-    1 / (1 + Math.exp(-(confidence.bias + confidence.evidence * logit + confidence.similarity * similarity + confidence.margin * margin)))
-  )
+  const logOdds =
+    confidence.bias +
+    confidence.evidence * logit +
+    confidence.similarity * similarity +
+    confidence.margin * margin +
+    (confidence.novelty ?? 0) * novelty
+  return 1 / (1 + Math.exp(-logOdds))
 }
 
 function logSigmoid(value: number): number {

@@ -80,6 +80,7 @@ export function pilotRouterOf(state: PilotRouterState): PilotRouter {
         // Below 0, where a sigmoid is an exponential and the shares are a softmax.
         logit: (compare(pilots, vector) - 1) / temperature,
         similarity: nearestSimilarity(pilots, vector),
+        novelty: 0,
         lexicalWeight,
       })
       return decide(query, experts.map(evidenceOf), decision)

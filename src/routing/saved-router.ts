@@ -163,6 +163,7 @@ function checkManifest(value: unknown, path: string): RouterManifest {
     confidence?.evidence,
     confidence?.similarity,
     confidence?.margin,
+    confidence?.novelty ?? 0,
     fallback?.threshold,
     trust,
     fuseMargin,

@@ -23,6 +23,14 @@ export function countFeatures(queries: readonly SparseFeatures[]): FeatureRarity
   return { queries: queries.length, frequencies }
 }
 
+/** Mean rarity of a question's topic words, in [0, 1]: 0 for words that every learned text holds, 1 for words that none does. 0 without such words. */
+export function noveltyOf(words: ReadonlySet<number>, { queries, frequencies }: FeatureRarity): number {
+  if (words.size === 0 || queries === 0) return 0
+  let sum = 0
+  for (const word of words) sum += Math.log((queries + 1) / (frequencies[word]! + 1))
+  return sum / (words.size * Math.log(queries + 1))
+}
+
 /** Features times rarity (smoothed inverse document frequency), scaled to unit length. */
 export function weighFeatures({ indices, values }: SparseFeatures, { queries, frequencies }: FeatureRarity): SparseFeatures {
   const weighed = new Float32Array(values.length)

@@ -1,14 +1,14 @@
 import { DimensionMismatchError, InvalidArgumentError } from '../errors.ts'
 import type { Vector } from '../vector.ts'
 import { decide, type Decision, type Evidence } from './decision.ts'
-import { clausesOf, textFeatures } from './features.ts'
+import { clausesOf, textFeatures, topicWords } from './features.ts'
 import { sparseDot } from './logistic.ts'
 import { kindsOf, lexicalShare, type LexicalShares, type QuestionKind } from './kinds.ts'
 import { liftInTurns } from './newcomer.ts'
 import { clusterPilots, nearestSimilarity, packPilots, type PilotVectors } from './pilots.ts'
 import type { ExpertEvidence, Router, SparseFeatures } from './router.ts'
 import { atOnce, type Turns } from './turns.ts'
-import { countFeatures, trainTextModel, weighFeatures, type FeatureRarity, type TextModel } from './text-evidence.ts'
+import { countFeatures, noveltyOf, trainTextModel, weighFeatures, type FeatureRarity, type TextModel } from './text-evidence.ts'
 
 export interface TextRouterOptions {
   /** @default constants that suit most encoders; `buildPilots` fits them to a pack */
@@ -55,6 +55,8 @@ export interface Signals {
   readonly words: number
   /** Cosine to its nearest pilot. */
   readonly similarity: number
+  /** How rare the query's topic words are among all that the router has learned from, in [0, 1]. The same for every expert. */
+  readonly novelty: number
   /** How likely the query is of each of its kinds. */
   readonly kinds: readonly number[]
 }
@@ -152,10 +154,12 @@ export function signalsFor(text: string, vector: Vector, { experts, rarity }: Te
     hear(whole),
     clausesOf(text).map((clause) => hear(featuresOf(clause))),
   )
+  const novelty = noveltyOf(topicWords(text), rarity)
   return experts.map(({ name, kinds }, i) => ({
     expert: name,
     words: words[i]!,
     similarity: similarities[i]!,
+    novelty,
     kinds: kindsOf(whole, kinds),
   }))
 }
@@ -182,9 +186,10 @@ const clear = 1
 
 /** Signals as one number an expert. */
 export function weighSignals(signals: readonly Signals[], weights: EvidenceWeights): Omit<Evidence, 'lexicalWeight'>[] {
-  return signals.map(({ expert, words, similarity }) => ({
+  return signals.map(({ expert, words, similarity, novelty }) => ({
     expert,
     similarity,
+    novelty,
     logit: weights.bias + weights.words * words + weights.similarity * similarity,
   }))
 }

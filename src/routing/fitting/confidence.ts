@@ -32,20 +32,20 @@ export function fitEvidenceWeights(examples: readonly LabelledSignals[]): Eviden
 
 /** The logistic that tells queries whose best expert is the right one from all others. Both kinds weigh the same in sum: half of all queries are taken for strangers. */
 export function fitConfidence(examples: readonly LabelledSignals[], weights: EvidenceWeights): Decision['confidence'] {
-  const indices = Uint32Array.of(0, 1, 2)
+  const indices = Uint32Array.of(0, 1, 2, 3)
   const labelled = examples.map(({ signals, experts: right, weight }): LogisticExample => {
     const { ranked, margin } = rank(weighSignals(signals, weights))
-    const { logit, similarity } = ranked[0]!
+    const { logit, similarity, novelty } = ranked[0]!
     return {
-      features: { indices, values: Float32Array.of(logit, similarity, margin) },
+      features: { indices, values: Float32Array.of(logit, similarity, margin, novelty) },
       positive: right.includes(ranked[0]!.expert),
       weight,
     }
   })
   if (!labelled.some(({ positive }) => positive) || labelled.every(({ positive }) => positive))
     return { bias: 0, evidence: 0.35, similarity: 3, margin: 1 }
-  const { weights: fitted, bias } = trainLogistic(labelled, 3, { cost: 1, passes: 300 })
-  return { bias, evidence: fitted[0]!, similarity: fitted[1]!, margin: fitted[2]! }
+  const { weights: fitted, bias } = trainLogistic(labelled, 4, { cost: 1, passes: 300 })
+  return { bias, evidence: fitted[0]!, similarity: fitted[1]!, margin: fitted[2]!, novelty: fitted[3]! }
 }
 
 /** Cross entropy of the shares, given that the right experts share the query evenly. */

@@ -37,8 +37,13 @@ const steps = Array.from({ length: 20 }, (_, i) => i / 20)
 const gateCost = 0.001
 /** How many of them may fall back, where that costs nothing: a route is there to be seen. */
 const mostFallback = 0.1
-/** What doubt may cost them, letting BM25 in where confidence is low. */
-const doubtCost = 0.0015
+/** How far doubt may reach. Above 1 even the surest route leaves BM25 some of the share it has among strangers. */
+const doubts = Array.from({ length: 31 }, (_, i) => i / 20)
+/**
+ * What doubt may cost them, letting BM25 in where confidence is low: half a point of theirs buys strangers two, measured on
+ * development and train queries of five sets that no bundled model has seen.
+ */
+const doubtCost = 0.005
 /** What fusing may cost them. */
 const fuseCost = 0.002
 /** How many of the questions that name two domains should reach both. */
@@ -65,7 +70,7 @@ export function fitDecision(input: DecisionInput): Decision {
     )
   const threshold = affordable(thresholds, gateCost, gate).findLast((value) => value === 0 || falling(value) <= mostFallback)!
   const gated = gate(threshold)
-  const trust = affordable(steps, doubtCost, (value) => ({ ...gated, trust: value })).at(-1)!
+  const trust = affordable(doubts, doubtCost, (value) => ({ ...gated, trust: value })).at(-1)!
   const doubting: Decision = { ...gated, trust }
   const harmless = affordable(steps, fuseCost, (value) => ({ ...doubting, fuseMargin: value }))
   const reached = (margin: number): number => pairs.filter((pair) => reachesBoth(pair, weights, { ...doubting, fuseMargin: margin })).length

@@ -1,5 +1,6 @@
 /** How the demo looks: 80 columns, colours on a terminal only, plain text in files and pipes. */
-import type { Hit, Retrieval, Route } from 'pilotfish'
+import type { ExpertInfo, Hit, Retrieval, Route } from 'pilotfish'
+import { bar, clip, pad, percent, wrap } from './text.ts'
 
 export interface Answer {
   readonly question: string
@@ -12,12 +13,14 @@ export interface Answer {
 type Output = NodeJS.WriteStream
 /** Hits shown, and looked at when the answers are counted. */
 const shown = 3
-const barWidth = 20
 
 /** Draws on a stream; without one, draws nothing. */
-export function screen(output: Output | undefined) {
+export function screen(output: Output | undefined, experts: readonly ExpertInfo[]) {
   const { bold, dim, green, cyan, yellow } = colours(output)
   const print = (...lines: readonly string[]): void => void output?.write(lines.map((line) => `${line}\n`).join(''))
+  /** Where a pack does not say who arrived later, nobody did. */
+  const arrivedLater = experts.filter(({ late }) => late)
+  const cameWithBase = experts.filter(({ kind, late }) => kind !== 'model' && !late)
 
   return {
     title(documents: number, questions: number): void {
@@ -26,15 +29,19 @@ export function screen(output: Output | undefined) {
         `${bold('Pilotfish')}  ${documents} documents of six domains and some of none${questions > 0 ? `, ${questions} questions` : ''}`,
         '',
       )
+      if (arrivedLater.length === 0) return
+      print(...labelled('came with the base', names(cameWithBase)))
+      const terms = 'the base never saw their questions, and no document is embedded again for them'
+      print(...labelled('arrived later     ', `${names(arrivedLater)}: ${terms}`), '')
     },
 
     indexing(done: number, total: number): void {
       if (output?.isTTY) output.write(`\r  indexing  ${cyan(bar(done / total))}  ${done} of ${total}`)
     },
 
-    indexed(documents: number, seconds: number): void {
+    indexed(documents: number, vectors: number, seconds: number): void {
       if (output?.isTTY) output.write('\r\x1b[K')
-      print(`  ${documents} documents indexed once, for all experts, in ${seconds.toFixed(2)} s`)
+      print(`  ${documents} documents indexed once, in ${seconds.toFixed(2)} s: ${vectors} vectors serve all ${experts.length} experts`)
     },
 
     answer(number: number, { question, expected, routed, general }: Answer): void {
@@ -51,7 +58,7 @@ export function screen(output: Output | undefined) {
       })
       print('', dim('─'.repeat(80)), ...questionLines(number, question), '')
       for (let i = 0; i < Math.max(facts.length, rows.length); i++) {
-        const row = rows[i] ?? ' '.repeat(11 + 1 + barWidth + 5)
+        const row = rows[i] ?? ' '.repeat(11 + 1 + bar(0).length + 5)
         print(`    ${row}  ${i === 0 ? (facts[0] ?? '') : dim(facts[i] ?? '')}`.trimEnd())
       }
       const hitRows = ({ hits }: Retrieval, label: string): string[] =>
@@ -65,18 +72,40 @@ export function screen(output: Output | undefined) {
     },
 
     summary(answers: readonly Answer[]): void {
-      const within = (k: number, key: 'routed' | 'general') => answers.filter((answer) => rank(answer.expected, answer[key]) <= k).length
-      const row = (name: string, key: 'routed' | 'general') =>
-        `  ${pad(name, 22)} ${cyan(bar(within(1, key) / answers.length))} ${String(within(1, key)).padStart(2)} first   ${String(within(shown, key)).padStart(2)} in the first ${shown}`
+      const isLate = ({ domain }: Answer): boolean => arrivedLater.some(({ name }) => domain.includes(name))
+      const late = answers.filter(isLate)
+      const others = answers.filter((answer) => !isLate(answer))
       const numbers = (sign: number) =>
         answers
           .flatMap(({ expected, routed, general }, i) => (Math.sign(compare(expected, routed, general)) === sign ? [i + 1] : []))
           .join(', ') || 'none'
-      print('', dim('─'.repeat(80)), `${bold('Answers found')}, of ${answers.length} questions`, '')
-      print(row('routed', 'routed'), row('general expert alone', 'general'), '')
+      print('', dim('─'.repeat(80)), `${bold('Answers found')}, of ${answers.length} questions`, '', ...counts(answers), '')
+      if (late.length > 0) {
+        print(`  the ${late.length} for experts that arrived later`, ...counts(late), '')
+        print(`  the other ${others.length}`, ...counts(others), '')
+      }
       print(`  ${green('▲')} routing better on    ${numbers(1)}`, `  ${yellow('▼')} general better on    ${numbers(-1)}`, '')
+      if (arrivedLater.some(({ heldOut }) => heldOut)) {
+        print('  A few questions show little. On those held out when each expert was made', '  (nDCG@10, general → expert):', '')
+        print(...labelled('arrived later', worth(arrivedLater)), ...labelled('with the base', worth(cameWithBase)), '')
+      }
       print(dim('  Now ask something yourself:  npm run demo -- "your question"'), '')
     },
+  }
+
+  /** How often an answer came first, and how often among the first few, with routing and without. */
+  function counts(answers: readonly Answer[]): string[] {
+    const row = (name: string, key: 'routed' | 'general'): string => {
+      const within = (k: number): number => answers.filter((answer) => rank(answer.expected, answer[key]) <= k).length
+      return `  ${pad(name, 22)} ${cyan(bar(within(1) / Math.max(1, answers.length)))} ${String(within(1)).padStart(2)} first   ${String(within(shown)).padStart(2)} in the first ${shown}`
+    }
+    return [row('routed', 'routed'), row('general expert alone', 'general')]
+  }
+
+  /** A dim label, and a text in a column of its own beside it; nothing when there is nothing to say. */
+  function labelled(label: string, text: string): string[] {
+    if (text === '') return []
+    return wrap(text, 80 - 4 - label.length).map((line, i) => `  ${dim(i === 0 ? label : ' '.repeat(label.length))}  ${line}`)
   }
 
   function questionLines(number: number, question: string): string[] {
@@ -89,6 +118,18 @@ export function screen(output: Output | undefined) {
     const id = pad(document.id, 32)
     return `    ${dim(pad(label, 8))} ${right ? green('✔') : ' '} ${right ? green(id) : id} ${score.toFixed(2)}  ${dim(clip(text, 25))}`
   }
+}
+
+function names(experts: readonly ExpertInfo[]): string {
+  return experts.map(({ name }) => name).join(', ')
+}
+
+/** What experts were worth when they were made, those that know it. */
+function worth(experts: readonly ExpertInfo[]): string {
+  const points = (share: number): string => (share * 100).toFixed(0)
+  return experts
+    .flatMap(({ name, heldOut }) => (heldOut ? [`${name}\u00a0${points(heldOut.general)}\u00a0→\u00a0${points(heldOut.expert)}`] : []))
+    .join(', ')
 }
 
 /** Position of the first answer among the hits, 1 or more; infinite when it is not there. */
@@ -106,49 +147,6 @@ function compare(expected: readonly string[], routed: Retrieval, general: Retrie
 function decision({ decision: kind, experts }: Route, bold: (text: string) => string): string {
   const names = experts.map(({ name }) => bold(name)).join(' + ')
   return kind === 'fallback' ? `→ ${names} (no expert fits)` : `→ ${names}`
-}
-
-function bar(share: number): string {
-  const eighths = Math.round(Math.min(1, Math.max(0, share)) * barWidth * 8)
-  return ('█'.repeat(Math.floor(eighths / 8)) + ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'][eighths % 8]!).padEnd(barWidth)
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`
-}
-
-/** Lines of at most so many columns, broken between words where there are any. */
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = []
-  let rest = text
-  while (columns(rest) > width) {
-    const head = clip(rest, width + 1).slice(0, -1)
-    const space = head.lastIndexOf(' ')
-    const cut = space > 0 ? space : head.length
-    lines.push(rest.slice(0, cut).trimEnd())
-    rest = rest.slice(cut).trimStart()
-  }
-  return [...lines, rest]
-}
-
-/** Cut or filled up to a number of columns; Chinese characters take two. */
-function pad(text: string, width: number): string {
-  const cut = clip(text, width)
-  return cut + ' '.repeat(Math.max(0, width - columns(cut)))
-}
-
-function clip(text: string, width: number): string {
-  if (columns(text) <= width) return text
-  const chars = [...text]
-  while (columns(chars.join('')) > width - 1) chars.pop()
-  return `${chars.join('').trimEnd()}…`
-}
-
-function columns(text: string): number {
-  return [...text].reduce(
-    (sum, char) => sum + (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60]/.test(char) ? 2 : 1),
-    0,
-  )
 }
 
 function colours(output: Output | undefined) {

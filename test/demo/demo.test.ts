@@ -23,7 +23,7 @@ function packWithLate(...names: readonly string[]): string {
   cpSync(join(root, 'models/bundled'), folder, { recursive: true })
   const path = join(folder, 'pack.json')
   const manifest = JSON.parse(readFileSync(path, 'utf8')) as { experts: { name: string; late?: boolean }[] }
-  const experts = manifest.experts.map(({ late: _, ...expert }) => (names.includes(expert.name) ? { ...expert, late: true } : expert))
+  const experts = manifest.experts.map((expert) => ({ ...expert, late: names.includes(expert.name) || undefined }))
   writeFileSync(path, JSON.stringify({ ...manifest, experts }))
   return folder
 }

@@ -33,7 +33,7 @@ export function expertsCommand(environment: Environment, end: (code: ExitCode) =
 
 /** What the expert was worth when it was made, and whether the base knew its questions. */
 function figures({ heldOut, late }: ExpertInfo): string {
-  const percent = (share: number): string => (share * 100).toFixed(1)
+  const percent = (share: number): string => (Math.round(share * 1000) / 10).toFixed(1)
   const parts = [heldOut && `nDCG@10, held out: general ${percent(heldOut.general)} → ${percent(heldOut.expert)}`, late && 'arrived later']
   return parts.filter(Boolean).join(' · ')
 }

@@ -40,7 +40,7 @@ function find(task: PackedTask, threads: number): void {
 }
 
 const neighboursOf = (task: PackedTask, query: number): number[] =>
-  [...task.neighbours.slice(query * neighboursKept, (query + 1) * neighboursKept)].filter((other) => other >= 0)
+  Array.from(task.neighbours.slice(query * neighboursKept, (query + 1) * neighboursKept)).filter((other) => other >= 0)
 
 describe('neighbours', () => {
   it('are queries of the answers that rank highest and are wrong, nearest first', () => {

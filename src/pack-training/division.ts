@@ -21,14 +21,14 @@ const few = 1000
 export function divide(pairs: readonly TrainingPair[] | TrainingSet | undefined, madeUp: TrainingSet | undefined, seed: number): Division {
   if (pairs === undefined && madeUp === undefined)
     throw new InvalidArgumentError('pairs', 'are missing', 'Give question–passage pairs, or documents to make them of.')
-  const main = gatherSets(pairs === undefined ? [madeUp!] : 'queries' in pairs ? [pairs] : pairs)[0]!
-  const support = pairs !== undefined && madeUp ? [{ ...madeUp, heldOut: [] }] : []
+  const main = gatherSets(pairs === undefined ? [{ ...madeUp!, madeUp: true }] : 'queries' in pairs ? [pairs] : pairs)[0]!
+  const support = pairs !== undefined && madeUp ? [{ ...madeUp, madeUp: true, heldOut: [] }] : []
   const asMadeUp = pairs === undefined
   if (main.heldOut || main.queries.length >= few)
     return { sets: [divideSets([main], seed)[0]!, ...support], judges: 'held-out', madeUp: asMadeUp }
   if (main.queries.length < 5) throw tooSmall()
   const { documents, queries } = main
-  return { sets: [{ documents, queries }, ...support], judges: 'folds', madeUp: asMadeUp }
+  return { sets: [{ documents, queries, madeUp: asMadeUp }, ...support], judges: 'folds', madeUp: asMadeUp }
 }
 
 /** The questions that judge. */

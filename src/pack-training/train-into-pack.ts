@@ -148,7 +148,7 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
       name: target.out === target.source ? manifest.name : basename(target.out),
       experts: [
         ...manifest.experts.filter((each) => each !== old),
-        { ...entry, heldOut: { general: rounded(heldOut.general['ndcg@10']), expert: rounded(heldOut.expert['ndcg@10']) } },
+        { ...entry, late: true, heldOut: { general: rounded(heldOut.general['ndcg@10']), expert: rounded(heldOut.expert['ndcg@10']) } },
       ],
       router: saved.manifest,
       pilots: pilotsPath,

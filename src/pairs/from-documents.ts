@@ -36,9 +36,10 @@ export async function pairsFromDocuments(
   for await (const document of documents) {
     for (const { heading, text } of sections(document)) {
       passagesOf(text, passageSize).forEach((passage, place) => {
-        for (const { query, rest } of questions(passage, place === 0 ? heading : undefined, generator)) {
-          gatherer.add({ query, passages: [rest], negatives: [] })
-        }
+        const made = questions(passage, place === 0 ? heading : undefined, generator)
+        for (const { query, rest } of made) gatherer.add({ query, passages: [rest], negatives: [] })
+        // What gives no question is a wrong answer to the others, and its words teach too.
+        if (made.length === 0) gatherer.document(passage)
       })
     }
   }

@@ -65,7 +65,7 @@ describe('an expert trained into a pack', () => {
 
     expect(after.name).toBe('pack')
     expect(after.experts.slice(0, -1)).toEqual(before.experts)
-    expect(after.experts.at(-1)).toMatchObject({ name: 'trade', kind: 'table', description: 'Words of the trade' })
+    expect(after.experts.at(-1)).toMatchObject({ name: 'trade', kind: 'table', description: 'Words of the trade', late: true })
     for (const { path } of before.experts) expect(after.files![path!]).toBe(before.files![path!])
     const { others } = training.routing
     expect(others!.examples).toBeGreaterThan(1000)

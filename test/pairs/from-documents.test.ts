@@ -32,6 +32,16 @@ describe('questions made of documents', () => {
     expect(await made([{ text: code, markdown: true }, { text: 'Only one sentence. And one more is here.' }, { text: ' ' }])).toEqual([])
   })
 
+  it('leave passages that give none in the collection, as wrong answers', async () => {
+    const { queries, documents } = await pairsFromDocuments([
+      { title: 'Knots', text: 'A bowline holds.' },
+      { text: 'Only one sentence. And one more is here.' },
+    ])
+
+    expect(queries).toHaveLength(1)
+    expect(documents).toEqual(['A bowline holds.', 'Only one sentence. And one more is here.'])
+  })
+
   it('are the same on every call, and as many as wanted', async () => {
     const documents = Array.from({ length: 40 }, (_, i) => ({ title: `Title ${i}`, text: `Text of document ${i}.` }))
 

@@ -52,7 +52,12 @@ async function create(pack: Pack, directory: string, { manifest, files, dropped 
   try {
     await rm(part, { recursive: true, force: true })
     const kept = Object.entries(pack.manifest.files ?? (await checksumsOf(pack.directory))).filter(([path]) => !dropped.includes(path))
-    for (const [path] of kept) await put(join(part, path), await readFile(join(pack.directory, path)))
+    for (const [path, sum] of kept) {
+      const content = await readFile(join(pack.directory, path))
+      if (checksum(content) !== sum)
+        throw new PackNotWrittenError(directory, `somebody else changed ${path} of ${pack.directory} meanwhile; do it again`)
+      await put(join(part, path), content)
+    }
     for (const [path, content] of files) await put(join(part, path), content)
     await put(join(part, 'pack.json'), manifestBytes(manifest, kept, files))
     await makeRoom(directory)

@@ -48,6 +48,17 @@ describe('a pack that is written', () => {
     expect(readdirSync(join(out, '..'))).toEqual(['pack'])
   })
 
+  it('elsewhere is not written of files that changed since it was opened', async () => {
+    const first = join(folder(), 'first')
+    const second = join(folder(), 'second')
+    await writePack(await openPack(handMade()), first, change('first'))
+    const opened = await openPack(first)
+    writeFileSync(join(first, 'base/model'), 'another base')
+
+    await expect(writePack(opened, second, change('second'))).rejects.toThrow(/changed base\/model .* do it again/)
+    expect(readdirSync(join(second, '..'))).toEqual([])
+  })
+
   it('in place keeps what it does not drop, and leaves nothing behind', async () => {
     const directory = handMade()
 

@@ -52,7 +52,10 @@ export function trainingText(training: PackTraining, pack: string, { bold, dim, 
     row('general + BM25', heldOut.generalWithBm25),
     row(`${name} + BM25`, heldOut.expertWithBm25, dim(`BM25's share: ${lexicalWeight}`)),
     '',
-    item('routing', `${percent(own.asked, 0)} % of its unseen questions reach ${name}, ${percent(own.leads, 0)} % in the first place`),
+    item(
+      'routing',
+      `${percent(own.asked, 0)} % of its ${counted(own.queries, 'unseen question')} reach ${name}, ${percent(own.leads, 0)} % in the first place`,
+    ),
     ...(others
       ? [
           item(
@@ -85,6 +88,9 @@ function notes({ heldOut, trained, routing, name }: PackTraining): string[] {
       : []),
     ...(trained.queries - trained.madeUp < 50 && !heldOut.madeUp
       ? ['fewer than 50 questions make a weak expert; a few hundred are good']
+      : []),
+    ...(heldOut.gain.low > 0 && heldOut.expertWithBm25['ndcg@10'] - heldOut.generalWithBm25['ndcg@10'] < 0.01
+      ? ['with BM25 beside it, the expert gains next to nothing on these questions']
       : []),
     ...(routing.own.asked < 0.6 ? [`the router knows ${name} too little: more questions in the words of its users help`] : []),
   ]

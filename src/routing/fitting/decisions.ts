@@ -45,13 +45,12 @@ const doubts = Array.from({ length: 31 }, (_, i) => i / 20)
  */
 const doubtCost = 0.005
 /** What fusing may cost them. */
-const fuseCost = 0.002
-/** How many of the questions that name two domains should reach both. */
-const pairsWanted = 0.8
+const fuseCost = 0.004
 
 /**
- * The highest threshold, the most doubt, and the least margin that lets questions of two domains reach both experts, that
- * cost questions of known domains next to nothing.
+ * The highest threshold and the most doubt that cost questions of known domains next to nothing, and of the margins that do, the one
+ * that best tells questions of two domains from those of one (Youden's index: the share of the former that reach both experts
+ * less the share of the latter that are fused).
  */
 export function fitDecision(input: DecisionInput): Decision {
   const { weights, confidence, pairs } = input
@@ -73,8 +72,16 @@ export function fitDecision(input: DecisionInput): Decision {
   const trust = affordable(doubts, doubtCost, (value) => ({ ...gated, trust: value })).at(-1)!
   const doubting: Decision = { ...gated, trust }
   const harmless = affordable(steps, fuseCost, (value) => ({ ...doubting, fuseMargin: value }))
-  const reached = (margin: number): number => pairs.filter((pair) => reachesBoth(pair, weights, { ...doubting, fuseMargin: margin })).length
-  return { ...doubting, fuseMargin: harmless.find((margin) => reached(margin) >= pairsWanted * pairs.length) ?? harmless.at(-1)! }
+  const gain = (fuseMargin: number): number => {
+    const fusing = { ...doubting, fuseMargin }
+    const reached = pairs.filter((pair) => reachesBoth(pair, weights, fusing)).length / Math.max(1, pairs.length)
+    const needless = meanOverGroups(own, ({ query, signals }) =>
+      routeHeard(query, signals, weights, input.lexicalWeights, fusing).decision === 'fused' ? 1 : 0,
+    )
+    return reached - needless
+  }
+  const gains = harmless.map(gain)
+  return { ...doubting, fuseMargin: pairs.length === 0 ? 0 : harmless[gains.indexOf(Math.max(...gains))]! }
 }
 
 /** Mean nDCG@10 of held-out queries under a decision rule. Outcomes are remembered: most rules ask most queries alike. */

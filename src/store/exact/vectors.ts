@@ -1,6 +1,7 @@
 import { UnsupportedError } from '../../errors.ts'
 import type { Vector } from '../../vector.ts'
-import { mostBytes, sharedMemory, type SharedMemory } from './kernel.ts'
+import { sharedMemory, type SharedMemory } from '../../wasm/memory.ts'
+import { mostBytes } from './kernel.ts'
 
 /** The vectors of one space in memory that threads share: as floats, and rounded to 16 bits for the kernel. */
 export interface SharedVectors {

@@ -1,6 +1,6 @@
 import { warmUpThenDecay, type AdamState } from '../adam.ts'
 import { random } from '../random.ts'
-import type { SharedMemory } from '../simd/kernels.ts'
+import type { SharedMemory } from '../../wasm/memory.ts'
 import { workspace, type Workspace } from '../simd/workspace.ts'
 import { serveWorker } from '../../worker.ts'
 import { drawBlock } from './block.ts'

@@ -20,7 +20,9 @@ import {
   zeros,
   type Code,
   type KernelFunction,
-} from './assembler.ts'
+} from '../../wasm/assembler.ts'
+import { bind, compile, type SharedMemory } from '../../wasm/memory.ts'
+import { tiledProduct } from '../../wasm/tiled-product.ts'
 
 /**
  * The inner loops of training, four floats at a time: JavaScript has no vector instructions, WebAssembly has, and needs
@@ -47,88 +49,14 @@ export interface Kernels {
   ): void
 }
 
-/** Memory that threads and kernels share. */
-export interface SharedMemory {
-  readonly buffer: SharedArrayBuffer
-}
-
-/** Makes zeroed memory of at least so many bytes. */
-export function sharedMemory(bytes: number): SharedMemory {
-  const pages = Math.max(1, Math.ceil(bytes / 65_536))
-  return new engine.Memory({ initial: pages, maximum: pages, shared: true })
-}
-
 /** Compiles the kernels for a memory. */
 export function compileKernels(memory: SharedMemory): Kernels {
-  const module = new engine.Module(assemble([product(), gather(), scatter(), adam()], mostPages))
-  return new engine.Instance(module, { env: { memory } }).exports
+  const product = tiledProduct({ accumulate: (sums, a, b) => plus(sums, times(a, b)), storeSum })
+  return bind(compile(assemble([product, gather(), scatter(), adam()], mostPages)), memory)
 }
 
 /** Pages of 64 KiB that fit 32-bit addresses. */
 const mostPages = 65_536
-
-// Node's types leave WebAssembly to the DOM library, which a Node package has no other use for.
-const engine = (
-  globalThis as unknown as {
-    WebAssembly: {
-      Memory: new (limits: { initial: number; maximum: number; shared: boolean }) => SharedMemory
-      Module: new (bytes: Uint8Array) => object
-      Instance: new (module: object, imports: { env: { memory: SharedMemory } }) => { exports: Kernels }
-    }
-  }
-).WebAssembly
-
-/** Tiles of 4 rows by 2 columns: eight running sums, four rows and one column fit the processor's 16 registers. */
-function product(): KernelFunction {
-  const [a, b, c, rows, columns, stride] = [0, 1, 2, 3, 4, 5]
-  const [rowsEnd, columnsEnd, column, out, inA, inB, innerEnd, width] = [6, 7, 8, 9, 10, 11, 12, 13]
-  const sums = [14, 15, 16, 17, 18, 19, 20, 21]
-  const fromA = [22, 23, 24, 25]
-  const fromB = 26
-  const times4 = (value: Code, factor: number): Code => multiply(value, int(factor))
-  const rowOf = (pointer: number, row: number): Code => (row === 0 ? get(pointer) : add(get(pointer), times4(get(stride), row)))
-  return {
-    name: 'product',
-    integers: 6,
-    integerLocals: 8,
-    vectorLocals: 13,
-    body: [
-      set(rowsEnd, add(get(a), multiply(get(rows), get(stride)))),
-      set(columnsEnd, add(get(b), multiply(get(columns), get(stride)))),
-      set(width, times4(get(columns), 4)),
-      loop(
-        a,
-        get(rowsEnd),
-        set(column, get(b)),
-        set(out, get(c)),
-        loop(
-          column,
-          get(columnsEnd),
-          ...sums.map((sum) => set(sum, zeros)),
-          set(inA, get(a)),
-          set(inB, get(column)),
-          set(innerEnd, add(get(a), get(stride))),
-          loop(
-            inA,
-            get(innerEnd),
-            ...fromA.map((local, row) => set(local, load(rowOf(inA, row)))),
-            ...[0, 1].flatMap((col) => [
-              set(fromB, load(rowOf(inB, col))),
-              ...fromA.map((local, row) => set(sums[col * 4 + row]!, plus(get(sums[col * 4 + row]!), times(get(local), get(fromB))))),
-            ]),
-            advance(inA, int(16)),
-            advance(inB, int(16)),
-          ),
-          ...sums.map((sum, i) => storeSum(add(get(out), times4(get(width), i % 4)), sum, i < 4 ? 0 : 4)),
-          advance(out, int(8)),
-          advance(column, times4(get(stride), 2)),
-        ),
-        advance(c, times4(get(width), 4)),
-        advance(a, times4(get(stride), 4)),
-      ),
-    ].flat(),
-  }
-}
 
 /** Goes over the tokens once for every 16 columns, which stay in registers. */
 function gather(): KernelFunction {

@@ -2,7 +2,8 @@ import { InvalidArgumentError } from '../../errors.ts'
 import { adamUpdate, type AdamOptions, type AdamState } from '../adam.ts'
 import { multiplyTransposed } from '../matrix.ts'
 import { poolTokens, unpoolTokens } from '../pooling.ts'
-import { compileKernels, sharedMemory, type SharedMemory } from './kernels.ts'
+import { sharedMemory, type SharedMemory } from '../../wasm/memory.ts'
+import { compileKernels } from './kernels.ts'
 
 /**
  * Memory for arrays, and the inner loops of training on arrays made there (or on views of them). They do what the plain

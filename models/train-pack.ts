@@ -1,6 +1,7 @@
 /**
- * Trains the bundled pack from `../shared/data`: the base, its experts, the router's pilots. Seeded, and goes on where it
- * was cut off. `npm run train:bundled -- --out DIR --seed 1 [--no-late] [--data DIR] [--checkpoints DIR] [--stage base|experts|pilots] [--steps TEXTS,PAIRS] [--bits 4|8] [--only EXPERT]`
+ * Trains a pack from `../shared/data` by a recipe: the base, its experts, the router's pilots. Seeded, and goes on where it
+ * was cut off. `npm run train:bundled -- --out DIR --seed 1 [--no-late] [--data DIR] [--checkpoints DIR] [--stage base|experts|pilots] [--steps TEXTS,PAIRS] [--bits 4|8] [--only EXPERT]`;
+ * `npm run train:paper-setting` is the same by the other recipe.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,18 +12,9 @@ import { loadStaticModel, type StaticModel } from '../src/encoder/static-model.t
 import { PilotfishError } from '../src/errors.ts'
 import { writeSafetensors } from '../src/safetensors.ts'
 import type { LexicalOptions } from '../src/store/store.ts'
-import {
-  baseFiles,
-  defaultStages,
-  dequantizeRows,
-  quantizeRows,
-  tableFile,
-  trainBase,
-  trainExpert,
-  type LearnedTable,
-} from '../src/train/index.ts'
+import { baseFiles, dequantizeRows, quantizeRows, tableFile, trainBase, trainExpert, type LearnedTable } from '../src/train/index.ts'
 import { baseCheckpoints } from './training/checkpoint.ts'
-import { experts, lateSets, setNames } from './training/experts.ts'
+import { recipes, type Recipe } from './training/recipes.ts'
 import { bundledPilots } from './training/pilots.ts'
 import { scoreGeneral, type Score } from './training/score.ts'
 import { baseTask, readTrainingSet, type TrainingSet } from './training/sets.ts'
@@ -31,24 +23,31 @@ const here = fileURLToPath(new URL('.', import.meta.url))
 const { values: given } = parseArgs({
   options: {
     data: { type: 'string', default: join(here, '../../shared/data') },
-    out: { type: 'string', default: join(here, 'bundled') },
-    checkpoints: { type: 'string', default: join(here, '../.cache/train-bundled') },
+    recipe: { type: 'string', default: 'bundled' },
+    out: { type: 'string' },
+    checkpoints: { type: 'string' },
     seed: { type: 'string', default: '1' },
     'no-late': { type: 'boolean', default: false },
     stage: { type: 'string', default: 'base' },
     bits: { type: 'string', default: '4' },
-    steps: { type: 'string', default: defaultStages.map(({ steps }) => steps).join() },
+    steps: { type: 'string' },
     only: { type: 'string' },
   },
 })
 const stages = ['base', 'experts', 'pilots']
 if (!stages.includes(given.stage))
   throw new Error(`--stage is one of ${stages.join(', ')}: the stage to begin with; what comes before is read from --out.`)
+const recipe = chosenRecipe(given.recipe)
+const { experts } = recipe
+const out = given.out ?? (recipe.name === 'bundled' ? join(here, 'bundled') : join(here, '../.cache', recipe.name))
 const seed = Number(given.seed)
-const baseStages = defaultStages.map((stage, i) => ({ ...stage, steps: Number(given.steps.split(',')[i] ?? stage.steps) }))
+const baseStages = recipe.stages.map((stage, i) => ({ ...stage, steps: Number(given.steps?.split(',')[i] ?? stage.steps) }))
 const bits = given.bits === '4' ? 4 : 8
-const late = given['no-late'] ? new Set<string>() : lateSets
-const checkpoints = join(given.checkpoints, `seed-${seed}${given['no-late'] ? '-no-late' : ''}`)
+const late = new Set(given['no-late'] ? [] : recipe.late)
+const checkpoints = join(
+  given.checkpoints ?? join(here, '../.cache', `train-${recipe.name}`),
+  `seed-${seed}${given['no-late'] ? '-no-late' : ''}`,
+)
 const started = performance.now()
 
 interface Manifest {
@@ -65,18 +64,18 @@ interface Manifest {
   [key: string]: unknown
 }
 
-const sets = setNames.map((name) => readTrainingSet(given.data, name, seed))
+const sets = recipe.sets.map((name) => readTrainingSet(given.data, name, seed))
 mkdirSync(checkpoints, { recursive: true })
 writeFileSync(
   join(checkpoints, 'held-out.json'),
   JSON.stringify(Object.fromEntries(sets.map(({ name, heldOut }) => [name, heldOut.map(({ id }) => id)]))),
 )
 if (given.stage === 'base') await makeBase()
-const model = await loadStaticModel(join(given.out, 'base'))
+const model = await loadStaticModel(join(out, 'base'))
 if (given.stage !== 'pilots') await makeExperts(model)
 await makePilots(model)
 sealManifest()
-say(`done: ${given.out}`)
+say(`done: ${out}`)
 
 async function makeBase(): Promise<void> {
   const tasks = sets.map((set) => baseTask(set, !late.has(set.name)))
@@ -94,7 +93,7 @@ async function makeBase(): Promise<void> {
     onProgress: reporter('base'),
   })
   for (const [name, bytes] of baseFiles(base)) write(`base/${name}`, bytes)
-  const stored = await loadStaticModel(join(given.out, 'base'))
+  const stored = await loadStaticModel(join(out, 'base'))
   for (const set of sets) {
     const exact = scoreGeneral({ ...stored, table: base.table }, set)
     const stays = scoreGeneral(stored, set)
@@ -109,7 +108,7 @@ async function makeExperts(base: StaticModel): Promise<void> {
     const path = `experts/${name}/table.safetensors`
     manifest.experts = manifest.experts.filter((expert) => expert.name !== name)
     try {
-      const own = sets.filter((set) => (names as readonly string[]).includes(set.name))
+      const own = sets.filter((set) => names.includes(set.name))
       const expert = await trainExpert({
         name,
         base,
@@ -144,13 +143,19 @@ async function makeExperts(base: StaticModel): Promise<void> {
       )
     } catch (error) {
       if (!PilotfishError.is(error) || error.code !== 'TRAINING_REFUSED') throw error
-      rmSync(join(given.out, dirname(path)), { recursive: true, force: true })
+      rmSync(join(out, dirname(path)), { recursive: true, force: true })
       say(error.message)
     }
-    const order: readonly string[] = experts.map((expert) => expert.name)
+    const order = experts.map((expert) => expert.name)
     manifest.experts.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
     writeManifest(manifest)
   }
+}
+
+function chosenRecipe(name: string): Recipe {
+  const found = recipes[name]
+  if (!found) throw new Error(`--recipe is one of ${Object.keys(recipes).join(', ')}.`)
+  return found
 }
 
 /** Scores the expert as it is stored, on each of its sets. */
@@ -174,16 +179,9 @@ async function makePilots(base: StaticModel): Promise<void> {
   if (manifest.experts.length === 0) return say('no experts, so no router')
   const owned = sets.map((set) => ({
     ...set,
-    expert: experts.find(({ sets: names }) => (names as readonly string[]).includes(set.name))!.name,
+    expert: experts.find(({ sets: names }) => names.includes(set.name))!.name,
   }))
-  const { router, calibration, figures } = await bundledPilots(
-    given.out,
-    base,
-    manifest.experts,
-    owned,
-    manifest.lexical,
-    reporter('pilots'),
-  )
+  const { router, calibration, figures } = await bundledPilots(out, base, manifest.experts, owned, manifest.lexical, reporter('pilots'))
   write('pilots.safetensors', writeSafetensors(router.tensors))
   writeManifest({ ...manifest, router: router.manifest, calibration })
   say(`pilots: ${JSON.stringify(figures)}`)
@@ -192,12 +190,12 @@ async function makePilots(base: StaticModel): Promise<void> {
 function sealManifest(): void {
   const files: Record<string, string> = {}
   const visit = (folder: string): void => {
-    for (const entry of readdirSync(join(given.out, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(join(out, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = folder ? `${folder}/${entry.name}` : entry.name
       if (entry.isDirectory()) visit(path)
       else if (path !== 'pack.json')
         files[path] = createHash('sha256')
-          .update(readFileSync(join(given.out, path)))
+          .update(readFileSync(join(out, path)))
           .digest('hex')
     }
   }
@@ -214,11 +212,11 @@ function textOf({ title, text }: { readonly title: string; readonly text: string
 }
 
 function readManifest(): Manifest {
-  const path = join(given.out, 'pack.json')
+  const path = join(out, 'pack.json')
   const fresh: Manifest = {
     format: 1,
-    name: 'bundled',
-    version: '0.2.0',
+    name: recipe.name,
+    version: recipe.version,
     languages: ['en'],
     base: { path: 'base', kind: 'static' },
     experts: [],
@@ -232,8 +230,8 @@ function writeManifest(manifest: Manifest): void {
 }
 
 function write(path: string, content: string | Uint8Array): void {
-  mkdirSync(dirname(join(given.out, path)), { recursive: true })
-  writeFileSync(join(given.out, path), content)
+  mkdirSync(dirname(join(out, path)), { recursive: true })
+  writeFileSync(join(out, path), content)
 }
 
 function reporter(what: string) {

@@ -1,0 +1,24 @@
+import type { Router } from '../router.ts'
+import { datasetRouter, type DatasetRouterOptions } from './dataset-router.ts'
+import { expertsOf, type RoutedQuery } from './lessons.ts'
+import { pilotLibraryRouter, type PilotLibraryOptions } from './pilot-library.ts'
+
+export interface BaselineOptions {
+  /** Experts to choose from. @default those that the queries name, the general one aside */
+  readonly experts?: readonly string[]
+  readonly pilots?: Omit<PilotLibraryOptions, 'experts' | 'aggregation'>
+  readonly dataset?: Omit<DatasetRouterOptions, 'experts'>
+}
+
+/**
+ * The routers that RouterRetriever is compared with, and its own, all learned from the same train queries: by the name they have in
+ * results. Each asks one expert, always: none falls back on a question it can read, fuses or asks BM25.
+ */
+export function baselineRouters(queries: readonly RoutedQuery[], options: BaselineOptions = {}): Map<string, Router> {
+  const { experts = expertsOf(queries) } = options
+  return new Map<string, Router>([
+    ['router:pilot-mean', pilotLibraryRouter(queries, { ...options.pilots, experts, aggregation: 'mean' })],
+    ['router:pilot-max', pilotLibraryRouter(queries, { ...options.pilots, experts, aggregation: 'max' })],
+    ['router:dataset', datasetRouter(queries, { ...options.dataset, experts })],
+  ])
+}

@@ -1,5 +1,7 @@
 import type { Router } from '../router.ts'
+import { classificationHeadRouter, type ClassificationHeadOptions } from './classification-head.ts'
 import { datasetRouter, type DatasetRouterOptions } from './dataset-router.ts'
+import { expertClassifiersRouter, type ExpertClassifiersOptions } from './expert-classifiers.ts'
 import { expertsOf, type RoutedQuery } from './lessons.ts'
 import { pilotLibraryRouter, type PilotLibraryOptions } from './pilot-library.ts'
 
@@ -8,11 +10,13 @@ export interface BaselineOptions {
   readonly experts?: readonly string[]
   readonly pilots?: Omit<PilotLibraryOptions, 'experts' | 'aggregation'>
   readonly dataset?: Omit<DatasetRouterOptions, 'experts'>
+  readonly head?: Omit<ClassificationHeadOptions, 'experts'>
+  readonly classifiers?: Omit<ExpertClassifiersOptions, 'experts'>
 }
 
 /**
  * The routers that RouterRetriever is compared with, and its own, all learned from the same train queries: by the name they have in
- * results. Each asks one expert, always: none falls back on a question it can read, fuses or asks BM25.
+ * results. Each asks one expert, always: none falls back on a question it can read, fuses or asks BM25. Training takes seconds.
  */
 export function baselineRouters(queries: readonly RoutedQuery[], options: BaselineOptions = {}): Map<string, Router> {
   const { experts = expertsOf(queries) } = options
@@ -20,5 +24,7 @@ export function baselineRouters(queries: readonly RoutedQuery[], options: Baseli
     ['router:pilot-mean', pilotLibraryRouter(queries, { ...options.pilots, experts, aggregation: 'mean' })],
     ['router:pilot-max', pilotLibraryRouter(queries, { ...options.pilots, experts, aggregation: 'max' })],
     ['router:dataset', datasetRouter(queries, { ...options.dataset, experts })],
+    ['router:classification-head', classificationHeadRouter(queries, { ...options.head, experts })],
+    ['router:expert-classifiers', expertClassifiersRouter(queries, { ...options.classifiers, experts })],
   ])
 }

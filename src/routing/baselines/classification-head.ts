@@ -1,12 +1,16 @@
 import type { Router } from '../router.ts'
 import { expertsOf, type LabelOptions, type RoutedQuery } from './lessons.ts'
-import { linearRouter } from './linear-router.ts'
+import { linearRouter, type Lesson } from './linear-router.ts'
 import { logProbabilities, trainSoftmax } from './softmax-regression.ts'
 
 export interface ClassificationHeadOptions extends LabelOptions {
   readonly experts?: readonly string[]
-  /** Inverse strength of the L2 penalty. @default 10 */
+  /** Whose a query is: it taught more than who answered it best (docs/decisions/0006-baseline-routers.md). @default 'domain' */
+  readonly label?: LabelOptions['label']
+  /** Inverse strength of the L2 penalty. @default 1 */
   readonly cost?: number
+  /** All experts weigh the same in sum, however many queries they have. @default true */
+  readonly balance?: boolean
 }
 
 /** So far below 0 a sigmoid is an exponential, and the shares of `decide` are the softmax. */
@@ -17,9 +21,16 @@ const deep = 30
  * whole head is trained anew, from queries it keeps: a second or two for some thousand.
  */
 export function classificationHeadRouter(queries: readonly RoutedQuery[], options: ClassificationHeadOptions = {}): Router {
-  const { experts = expertsOf(queries), cost = 10, ...labels } = options
-  return linearRouter({ ...labels, experts, queries }, (lessons, classes) => {
-    const model = trainSoftmax(lessons, classes, { cost })
+  const { experts = expertsOf(queries), cost = 1, label = 'domain', balance = true, ties } = options
+  return linearRouter({ label, ...(ties && { ties }), experts, queries }, (lessons, classes) => {
+    const counts = new Float64Array(classes)
+    for (const { label } of lessons) counts[label]!++
+    const weightOf = ({ label }: Lesson): number => (balance ? lessons.length / (classes * counts[label]!) : 1)
+    const model = trainSoftmax(
+      lessons.map((lesson) => ({ ...lesson, weight: weightOf(lesson) })),
+      classes,
+      { cost },
+    )
     return (vector) => logProbabilities(model, vector).map((value) => value - deep)
   })
 }

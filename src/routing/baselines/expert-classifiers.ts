@@ -5,7 +5,9 @@ import { linearRouter } from './linear-router.ts'
 
 export interface ExpertClassifiersOptions extends LabelOptions {
   readonly experts?: readonly string[]
-  /** Inverse strength of the L2 penalty. @default 10 */
+  /** Whose a query is: it taught more than who answered it best (docs/decisions/0006-baseline-routers.md). @default 'domain' */
+  readonly label?: LabelOptions['label']
+  /** Inverse strength of the L2 penalty. @default 1 */
   readonly cost?: number
 }
 
@@ -15,14 +17,14 @@ export interface ExpertClassifiersOptions extends LabelOptions {
  * for some thousand.
  */
 export function expertClassifiersRouter(queries: readonly RoutedQuery[], options: ExpertClassifiersOptions = {}): Router {
-  const { experts = expertsOf(queries), cost = 10, ...labels } = options
-  return linearRouter({ ...labels, experts, queries }, (lessons, classes) => {
+  const { experts = expertsOf(queries), cost = 1, label = 'domain', ties } = options
+  return linearRouter({ label, ...(ties && { ties }), experts, queries }, (lessons, classes) => {
     const dimensions = lessons[0]!.vector.length
     const indices = Uint32Array.from({ length: dimensions }, (_, i) => i)
-    const examples = lessons.map(({ vector, label }) => ({ features: { indices, values: vector }, label }))
+    const examples = lessons.map((lesson) => ({ features: { indices, values: lesson.vector }, place: lesson.label }))
     const models = Array.from({ length: classes }, (_, place) =>
       trainLogistic(
-        examples.map(({ features, label }) => ({ features, positive: label === place })),
+        examples.map((example) => ({ features: example.features, positive: example.place === place })),
         dimensions,
         { cost },
       ),

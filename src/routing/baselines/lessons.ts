@@ -16,7 +16,7 @@ export interface RoutedQuery {
 
 /** How a query is given to one expert. */
 export interface LabelOptions {
-  /** To the expert that answers it best (the paper), or to the one its set belongs to. A query that was not searched counts for its domain. @default 'best' */
+  /** To the expert that answers it best (the paper), or to the one its set belongs to. Queries that were not searched say nothing of the former, unless none was. @default 'best' */
   readonly label?: 'best' | 'domain'
   /**
    * Where several answer it equally well: to the first of `experts` (the paper's released code), to the domain's own if it is among them,
@@ -30,6 +30,12 @@ export function expertsOf(queries: readonly RoutedQuery[]): string[] {
   const names = new Set(queries.flatMap(({ scores, domain }) => [...Object.keys(scores), domain]))
   names.delete(paperDecision.fallback.expert)
   return [...names]
+}
+
+/** Those that a label can be told of: for the best expert, those that were searched; where none was, all stand for their domain. */
+export function labelled(queries: readonly RoutedQuery[], { label = 'best' }: LabelOptions): readonly RoutedQuery[] {
+  const searched = label === 'best' ? queries.filter(({ scores }) => Object.keys(scores).length > 0) : []
+  return searched.length > 0 ? searched : queries
 }
 
 /** The expert of `experts` that a query is given to; `undefined` for a query that teaches nothing. */

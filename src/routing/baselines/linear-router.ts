@@ -4,7 +4,7 @@ import { decide } from '../decision.ts'
 import { paperDecision } from '../pilot-router.ts'
 import { clusterPilots, packPilots } from '../pilots.ts'
 import type { Router } from '../router.ts'
-import { labelOf, type LabelOptions, type RoutedQuery } from './lessons.ts'
+import { labelOf, labelled, type LabelOptions, type RoutedQuery } from './lessons.ts'
 
 /** A query and the place of the expert it is given to. */
 export interface Lesson {
@@ -31,7 +31,7 @@ const never = -1000
  */
 export function linearRouter(lessons: LinearLessons, learn: Learn): Router {
   const { experts, queries, lexicalWeights } = lessons
-  const given = queries.flatMap((query) => {
+  const given = labelled(queries, lessons).flatMap((query) => {
     const expert = labelOf(query, experts, lessons)
     return expert === undefined || isZero(query.vector) ? [] : [{ vector: query.vector, expert }]
   })
@@ -70,7 +70,8 @@ export function linearRouter(lessons: LinearLessons, learn: Learn): Router {
     with({ expert, pilots, lexicalWeight }) {
       if (lexicalWeight !== undefined && !(lexicalWeight >= 0 && lexicalWeight <= 1))
         throw new InvalidArgumentError('lexicalWeight', `of expert "${expert}" is ${lexicalWeight}, not a number from 0 to 1`)
-      const own = pilots.map(({ vector, text = '' }) => ({ vector, text, set: expert, domain: expert, scores: {} }))
+      // Who brings queries is taken to answer them best.
+      const own = pilots.map(({ vector, text = '' }) => ({ vector, text, set: expert, domain: expert, scores: { [expert]: 1 } }))
       const wider = lessonsWithout(lessons, expert)
       const weights = lexicalWeight === undefined ? [] : [[expert, lexicalWeight] as const]
       return linearRouter(

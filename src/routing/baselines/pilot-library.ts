@@ -1,7 +1,7 @@
 import { pilotRouter } from '../pilot-router.ts'
 import { clusterPilots, packPilots } from '../pilots.ts'
 import type { ExpertEvidence, Pilot, Router } from '../router.ts'
-import { expertsOf, labelOf, type LabelOptions, type RoutedQuery } from './lessons.ts'
+import { expertsOf, labelOf, labelled, type LabelOptions, type RoutedQuery } from './lessons.ts'
 
 export interface PilotLibraryOptions extends LabelOptions {
   /** Names in the order that ties go by. @default as the queries name them */
@@ -32,7 +32,7 @@ export function pilotLibraryRouter(queries: readonly RoutedQuery[], options: Pil
 export function pilotLibrary(queries: readonly RoutedQuery[], options: PilotLibraryOptions = {}): ExpertEvidence[] {
   const { experts = expertsOf(queries), pilots = 1, smallestGroup = 1 } = options
   const groups = new Map(experts.map((expert) => [expert, new Map<string, Pilot[]>()]))
-  for (const query of queries) {
+  for (const query of labelled(queries, options)) {
     const bySet = groups.get(labelOf(query, experts, options) ?? '')
     if (!bySet) continue
     const group = bySet.get(query.set) ?? []
@@ -50,7 +50,7 @@ function grouping(router: Router, pilots: number): Router {
   return {
     ...router,
     with: (evidence) => grouping(router.with({ ...evidence, pilots: centroids(evidence.expert, evidence.pilots, pilots) }), pilots),
-    without: (expert) => (router.experts.includes(expert) ? grouping(router.without(expert), pilots) : grouping(router, pilots)),
+    without: (expert) => grouping(router.without(expert), pilots),
   }
 }
 

@@ -6,6 +6,7 @@ import { deleteCommand } from './commands/delete.ts'
 import { evalCommand } from './commands/eval.ts'
 import { expertsCommand } from './commands/experts.ts'
 import { infoCommand } from './commands/info.ts'
+import { reportCommand } from './commands/report.ts'
 import { routeCommand } from './commands/route.ts'
 import { searchCommand } from './commands/search.ts'
 import { trainCommand } from './commands/train.ts'
@@ -37,7 +38,17 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
       'after',
       "\nExamples:\n  $ pilotfish add ./docs --index ./knowledge\n  $ pilotfish search 'how much ibuprofen for a toddler?' --index ./knowledge",
     )
-  for (const make of [addCommand, searchCommand, routeCommand, infoCommand, deleteCommand, expertsCommand, trainCommand, evalCommand]) {
+  for (const make of [
+    addCommand,
+    searchCommand,
+    routeCommand,
+    infoCommand,
+    deleteCommand,
+    expertsCommand,
+    trainCommand,
+    evalCommand,
+    reportCommand,
+  ]) {
     program.addCommand(make(environment, end).option('--verbose', 'show the stack of an error'))
   }
   for (const each of [program, ...program.commands]) {

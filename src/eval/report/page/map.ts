@@ -1,0 +1,407 @@
+import { quadtree, scaleLinear, type Quadtree, type ScaleLinear } from 'd3'
+import { h, picker, section, toggles } from './dom.ts'
+import { expertColour, expertNames, percent } from './names.ts'
+import type { Queries } from './data.ts'
+import { onTheme } from './theme.ts'
+import type { View } from './view.ts'
+
+interface Point {
+  readonly query: number
+  readonly x: number
+  readonly y: number
+  /** The expert asked first; `general` for a fallback. */
+  readonly expert: string
+  readonly decision: string
+  readonly set: string
+}
+
+/** Window of the map that is on show, in the map's own units. */
+interface Frame {
+  x0: number
+  x1: number
+  y0: number
+  y1: number
+}
+
+const general = 'general'
+
+/** Pilots and questions in two dimensions. Drawn on a canvas: 18,800 marks of SVG would make a page crawl. */
+export function map(view: View): HTMLElement {
+  const { results } = view
+  const experts = expertNames(results)
+  const content = h('div', {}, h('p', { class: 'waiting' }, 'Unpacking the questions …'))
+  void view.queries.then((queries) => {
+    const points = pointsOf(queries)
+    content.replaceChildren(
+      points.length === 0 && results.pilots.length === 0
+        ? h(
+            'p',
+            { class: 'missing' },
+            'There is no map in this results directory: ',
+            h('code', {}, 'pilotfish eval --out DIR'),
+            ' lays one out.',
+          )
+        : figure(view, queries, points, experts),
+    )
+  })
+  return section(
+    'map',
+    'Map of questions',
+    'Each dot is a question, each square a pilot, laid out so that what the base encoder finds alike lies close together; only neighbourhoods mean something, distances do not. Colour says which expert was asked first. Point at a dot to read the question, press it to open it below.',
+    content,
+  )
+}
+
+function pointsOf(queries: Queries): Point[] {
+  return Array.from({ length: queries.count }, (_, query) => query).flatMap((query): Point[] => {
+    const place = queries.place(query)
+    if (!place) return []
+    const decision = queries.decision(query)
+    const expert = decision === 'fallback' ? general : (queries.asked(query)[0]?.expert ?? general)
+    return [{ query, x: place[0], y: place[1], expert, decision, set: queries.set(query) }]
+  })
+}
+
+function figure(view: View, queries: Queries, points: readonly Point[], experts: readonly string[]): HTMLElement {
+  const { pilots } = view.results
+  const names = [...experts, general]
+  const shown = new Set(names)
+  let set = ''
+  let showPilots = true
+  const whole = bounds([...points, ...pilots.map(({ place: [x, y] }) => ({ x, y }))])
+  const frame: Frame = { ...whole }
+  let active: Point | undefined
+  let visible: Point[] = []
+  let tree: Quadtree<Point> = quadtree<Point>()
+
+  const canvas = h('canvas', {
+    tabindex: '0',
+    role: 'application',
+    'aria-label': `Map of ${points.length.toLocaleString('en-US')} questions and ${pilots.length} pilots. Arrow keys go from question to question, Enter opens one, plus and minus zoom.`,
+  })
+  const tip = h('div', { class: 'tip', hidden: true })
+  const live = h('p', { class: 'hidden', 'aria-live': 'polite' })
+  const box = h('div', { class: 'map-box' }, canvas, tip)
+
+  let width = 0
+  let height = 0
+  const scales = (): { x: ScaleLinear<number, number>; y: ScaleLinear<number, number> } => ({
+    x: scaleLinear([frame.x0, frame.x1], [14, width - 14]),
+    y: scaleLinear([frame.y0, frame.y1], [height - 14, 14]),
+  })
+
+  const filter = (): void => {
+    visible = points.filter((point) => shown.has(point.expert) && (set === '' || point.set === set))
+    tree = quadtree(
+      visible,
+      ({ x }) => x,
+      ({ y }) => y,
+    )
+    draw()
+  }
+
+  let waiting = false
+  const draw = (): void => {
+    if (waiting) return
+    waiting = true
+    requestAnimationFrame(() => {
+      waiting = false
+      paint()
+    })
+  }
+  const paint = (): void => {
+    const ratio = Math.max(1, window.devicePixelRatio)
+    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio)
+    if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio)
+    const context = canvas.getContext('2d')!
+    context.setTransform(ratio, 0, 0, ratio, 0, 0)
+    context.clearRect(0, 0, width, height)
+    const style = getComputedStyle(canvas)
+    const colours = new Map(names.map((name) => [name, resolved(style, expertColour(experts, name))]))
+    const ink = style.getPropertyValue('--ink')
+    const card = style.getPropertyValue('--card')
+    const { x, y } = scales()
+    const zoom = (whole.x1 - whole.x0) / (frame.x1 - frame.x0)
+    const radius = Math.min(6, (points.length > 6000 ? 1.7 : points.length > 1500 ? 2.3 : 3) * Math.sqrt(zoom))
+    const inside = (px: number, py: number): boolean => px > -20 && px < width + 20 && py > -20 && py < height + 20
+
+    context.lineWidth = 1.4
+    for (const point of visible) {
+      const [px, py] = [x(point.x), y(point.y)]
+      if (!inside(px, py)) continue
+      mark(context, point.decision, px, py, radius, colours.get(point.expert) ?? ink)
+    }
+    if (showPilots) {
+      for (const { expert, place, weight } of pilots) {
+        if (!shown.has(expert)) continue
+        const [px, py] = [x(place[0]), y(place[1])]
+        if (!inside(px, py)) continue
+        const side = Math.min(16, 6 + 1.4 * Math.log2(1 + weight))
+        context.globalAlpha = 1
+        context.fillStyle = colours.get(expert) ?? ink
+        context.strokeStyle = card
+        context.lineWidth = 4
+        context.strokeRect(px - side / 2, py - side / 2, side, side)
+        context.fillRect(px - side / 2, py - side / 2, side, side)
+        context.strokeStyle = ink
+        context.lineWidth = 1.5
+        context.strokeRect(px - side / 2, py - side / 2, side, side)
+      }
+    }
+    context.globalAlpha = 1
+    for (const point of [points.find(({ query }) => query === view.query.value), active]) {
+      if (!point) continue
+      context.strokeStyle = ink
+      context.lineWidth = 2
+      context.beginPath()
+      context.arc(x(point.x), y(point.y), radius + 5, 0, 2 * Math.PI)
+      context.stroke()
+    }
+  }
+
+  const point = (next: Point | undefined): void => {
+    if (next === active) return
+    active = next
+    draw()
+    tip.hidden = next === undefined
+    if (!next) return
+    const { x, y } = scales()
+    const asked = queries.asked(next.query).map(({ expert, weight }) => (weight < 0.999 ? `${expert} ${percent(weight)}` : expert))
+    const how =
+      next.decision === 'fallback'
+        ? 'fell back to the general model'
+        : next.decision === 'fused'
+          ? `two asked: ${asked.join(', ')}`
+          : `asked ${asked.join(', ')}`
+    tip.replaceChildren(h('b', {}, queries.text(next.query)), h('span', {}, `${next.set} · ${how}`))
+    live.textContent = `${queries.text(next.query)}. ${next.set}, ${how}.`
+    const [left, top] = [x(next.x), y(next.y)]
+    const wide = Math.min(280, width - 16)
+    tip.style.width = `${wide}px`
+    tip.style.left = `${Math.max(8, Math.min(width - wide - 8, left - wide / 2))}px`
+    if (top < height / 2) {
+      tip.style.top = `${top + 14}px`
+      tip.style.bottom = 'auto'
+    } else {
+      tip.style.top = 'auto'
+      tip.style.bottom = `${height - top + 14}px`
+    }
+  }
+
+  const at = (event: MouseEvent): Point | undefined => {
+    const { left, top } = canvas.getBoundingClientRect()
+    const { x, y } = scales()
+    const [px, py] = [event.clientX - left, event.clientY - top]
+    const reach = Math.abs(x.invert(14) - x.invert(0))
+    const found = tree.find(x.invert(px), y.invert(py), reach * 1.5)
+    return found && Math.hypot(x(found.x) - px, y(found.y) - py) < 14 ? found : undefined
+  }
+  const open = (next: Point | undefined): void => {
+    if (!next) return
+    view.query.set(next.query)
+    document.getElementById('query')?.scrollIntoView({ block: 'start' })
+  }
+  const zoom = (by: number, cx = (frame.x0 + frame.x1) / 2, cy = (frame.y0 + frame.y1) / 2): void => {
+    const magnified = ((whole.x1 - whole.x0) / (frame.x1 - frame.x0)) * by
+    if (magnified <= 1) return reset()
+    if (magnified > 64) return
+    frame.x0 = cx + (frame.x0 - cx) / by
+    frame.x1 = cx + (frame.x1 - cx) / by
+    frame.y0 = cy + (frame.y0 - cy) / by
+    frame.y1 = cy + (frame.y1 - cy) / by
+    point(undefined)
+    draw()
+  }
+  const reset = (): void => {
+    Object.assign(frame, whole)
+    point(undefined)
+    draw()
+  }
+
+  let drag: { x: number; y: number; frame: Frame; moved: boolean } | undefined
+  canvas.addEventListener('pointerdown', (event) => {
+    drag = { x: event.clientX, y: event.clientY, frame: { ...frame }, moved: false }
+  })
+  canvas.addEventListener('pointermove', (event) => {
+    if (drag && event.buttons > 0 && event.pointerType === 'mouse') {
+      const { x, y } = scales()
+      const [dx, dy] = [x.invert(event.clientX) - x.invert(drag.x), y.invert(event.clientY) - y.invert(drag.y)]
+      if (!drag.moved && Math.hypot(event.clientX - drag.x, event.clientY - drag.y) < 5) return
+      drag.moved = true
+      Object.assign(frame, { x0: drag.frame.x0 - dx, x1: drag.frame.x1 - dx, y0: drag.frame.y0 - dy, y1: drag.frame.y1 - dy })
+      draw()
+      return
+    }
+    point(at(event))
+    canvas.style.cursor = active ? 'pointer' : ''
+  })
+  canvas.addEventListener('pointerleave', () => point(undefined))
+  canvas.addEventListener('click', (event) => {
+    const moved = drag?.moved ?? false
+    drag = undefined
+    if (!moved) open(at(event))
+  })
+  canvas.addEventListener('dblclick', (event) => {
+    const { left, top } = canvas.getBoundingClientRect()
+    const { x, y } = scales()
+    zoom(2, x.invert(event.clientX - left), y.invert(event.clientY - top))
+  })
+  // The wheel alone scrolls the page; with Ctrl, as a pinch on a touchpad reads, it zooms.
+  canvas.addEventListener(
+    'wheel',
+    (event) => {
+      if (!event.ctrlKey) return
+      event.preventDefault()
+      const { left, top } = canvas.getBoundingClientRect()
+      const { x, y } = scales()
+      zoom(2 ** (-event.deltaY / 120), x.invert(event.clientX - left), y.invert(event.clientY - top))
+    },
+    { passive: false },
+  )
+  canvas.addEventListener('keydown', (event) => {
+    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key]
+    if (direction) point(neighbour(visible, active, direction as [number, number], frame) ?? active)
+    else if (event.key === 'Enter') open(active)
+    else if (event.key === '+' || event.key === '=') zoom(2, active?.x, active?.y)
+    else if (event.key === '-') zoom(0.5, active?.x, active?.y)
+    else if (event.key === '0') reset()
+    else if (event.key === 'Escape') point(undefined)
+    else return
+    event.preventDefault()
+  })
+  canvas.addEventListener('blur', () => point(undefined))
+
+  new ResizeObserver(() => {
+    if (box.clientWidth === width) return
+    width = box.clientWidth
+    height = Math.round(Math.min(620, Math.max(320, width * 0.62)))
+    canvas.style.height = `${height}px`
+    draw()
+  }).observe(box)
+  onTheme(canvas, draw)
+  view.query.listen(draw)
+  filter()
+
+  const counts = new Map<string, number>()
+  for (const { expert } of points) counts.set(expert, (counts.get(expert) ?? 0) + 1)
+  const left = queries.count - points.length
+  return h(
+    'figure',
+    { class: 'card' },
+    h(
+      'div',
+      { class: 'controls' },
+      picker('Set', [{ value: '', label: 'All sets' }, ...queries.columns.sets.map((value) => ({ value, label: value }))], '', (value) => {
+        set = value
+        filter()
+      }),
+      h(
+        'div',
+        { class: 'buttons', role: 'group', 'aria-label': 'Zoom' },
+        h('button', { type: 'button', 'aria-label': 'Zoom in', onclick: () => zoom(2) }, '+'),
+        h('button', { type: 'button', 'aria-label': 'Zoom out', onclick: () => zoom(0.5) }, '−'),
+        h('button', { type: 'button', onclick: reset }, 'Whole map'),
+      ),
+    ),
+    toggles(
+      'Asked first',
+      names
+        .filter((name) => counts.has(name) || pilots.some(({ expert }) => expert === name))
+        .map((name) => ({
+          value: name,
+          label: `${name === general ? 'general model' : name} ${(counts.get(name) ?? 0).toLocaleString('en-US')}`,
+          swatch: expertColour(experts, name),
+        })),
+      shown,
+      (name, on) => {
+        if (on) shown.add(name)
+        else shown.delete(name)
+        filter()
+      },
+    ),
+    box,
+    live,
+    h(
+      'figcaption',
+      { class: 'legend' },
+      h('span', {}, h('i', { class: 'shape dot' }), ' one expert'),
+      h('span', {}, h('i', { class: 'shape ring' }), ' two experts, fused'),
+      h('span', {}, h('i', { class: 'shape cross' }, '×'), ' fallback to the general model'),
+      pilots.length > 0 &&
+        h(
+          'label',
+          {},
+          h('input', {
+            type: 'checkbox',
+            checked: true,
+            onchange: (event: Event) => {
+              showPilots = (event.target as HTMLInputElement).checked
+              draw()
+            },
+          }),
+          h('i', { class: 'shape square' }),
+          ' pilot; the larger, the more questions it stands for',
+        ),
+      left > 0 && h('span', {}, `${left.toLocaleString('en-US')} further questions have no place on the map`),
+    ),
+  )
+}
+
+function mark(context: CanvasRenderingContext2D, decision: string, x: number, y: number, radius: number, colour: string): void {
+  context.fillStyle = colour
+  context.strokeStyle = colour
+  context.globalAlpha = decision === 'expert' || decision === 'forced' ? 0.72 : 0.95
+  context.beginPath()
+  if (decision === 'fallback') {
+    const reach = radius * 1.1
+    context.moveTo(x - reach, y - reach)
+    context.lineTo(x + reach, y + reach)
+    context.moveTo(x - reach, y + reach)
+    context.lineTo(x + reach, y - reach)
+    context.stroke()
+  } else {
+    context.arc(x, y, decision === 'fused' ? radius * 1.25 : radius, 0, 2 * Math.PI)
+    if (decision === 'fused') context.stroke()
+    else context.fill()
+  }
+}
+
+/** The nearest question that lies in a direction: ahead rather than aside. */
+function neighbour(
+  points: readonly Point[],
+  from: Point | undefined,
+  [dx, dy]: readonly [number, number],
+  frame: Frame,
+): Point | undefined {
+  const start = from ?? { x: (frame.x0 + frame.x1) / 2, y: (frame.y0 + frame.y1) / 2 }
+  const [sx, sy] = [1 / (frame.x1 - frame.x0), 1 / (frame.y1 - frame.y0)]
+  let best: Point | undefined
+  let least = Infinity
+  for (const point of points) {
+    if (point === from) continue
+    const [x, y] = [(point.x - start.x) * sx, (point.y - start.y) * sy]
+    const ahead = x * dx + y * dy
+    if (from && ahead <= 0) continue
+    const cost = from ? Math.abs(ahead) + 3 * Math.abs(x * dy - y * dx) : Math.hypot(x, y)
+    if (cost < least) [best, least] = [point, cost]
+  }
+  return best
+}
+
+function bounds(points: readonly { readonly x: number; readonly y: number }[]): Frame {
+  let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity]
+  for (const { x, y } of points) {
+    x0 = Math.min(x0, x)
+    x1 = Math.max(x1, x)
+    y0 = Math.min(y0, y)
+    y1 = Math.max(y1, y)
+  }
+  if (x0 === x1) [x0, x1] = [x0 - 1, x1 + 1]
+  if (y0 === y1) [y0, y1] = [y0 - 1, y1 + 1]
+  return { x0, x1, y0, y1 }
+}
+
+/** A canvas knows no `var()`. */
+function resolved(style: CSSStyleDeclaration, colour: string): string {
+  return style.getPropertyValue(colour.slice('var('.length, -1)).trim()
+}

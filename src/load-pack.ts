@@ -23,8 +23,9 @@ export interface LoadedPack {
   readonly base: Encoder
   /** The weights of a static base. */
   readonly model: StaticModel | undefined
-  /** The general expert first, then those of the pack. */
+  /** The general expert first, then those of the pack; a multi-task one is among them, to be asked by name alone. */
   readonly experts: readonly Expert[]
+  /** Chooses among all experts but the multi-task one. */
   readonly router: Router
   /** `undefined` in a pack that was not calibrated. */
   readonly calibration: Calibration | undefined
@@ -50,10 +51,12 @@ export async function loadPack(directory: string): Promise<LoadedPack> {
   const model = manifest.base.kind === 'static' ? await loadStaticModel(path) : undefined
   const base = model ? staticEncoder(model) : await onnxEncoder(path)
   const experts = await Promise.all(manifest.experts.map((entry) => packExpert(pack, entry, base, model)))
-  const router =
+  const saved =
     manifest.router === undefined
       ? textRouter([])
       : loadRouter(manifest.router, await pack.tensors(manifest.pilots ?? 'pilots.safetensors'))
+  const multiTask = manifest.experts.find((expert) => expert.multiTask)
+  const router = multiTask ? saved.without(multiTask.name) : saved
   const calibration = manifest.calibration === undefined ? undefined : readCalibration(manifest.calibration)
   return {
     pack,

@@ -1,14 +1,21 @@
 import type { Retrieval } from '../engine.ts'
+import type { Route } from '../routing/router.ts'
 import type { BeirSet } from './beir.ts'
 import type { RouteCounts } from './comparison.ts'
-import { evaluate, type Metric, type Scores } from './evaluate.ts'
+import { meanCost, type QueryCost } from './costs.ts'
+import { queryScorer, type Metric, type Scores } from './evaluate.ts'
 import type { Qrels, RunHit } from './qrels.ts'
+import { routeCounter } from './route-counts.ts'
 
 /** One way of asking, under the name its scores are reported by. */
 export interface AskedSystem {
   readonly name: string
   /** Its routes are the default ones, with BM25's share or without: what is counted of them. */
   readonly counts?: 'routes and shares' | 'routes'
+  /** A router chooses whom it asks. */
+  readonly routed?: boolean
+  /** What a query takes that was answered by this route. */
+  readonly cost?: (route: Route) => QueryCost
   ask(texts: readonly string[], options: { readonly topK: number; readonly signal?: AbortSignal }): Promise<Retrieval[]>
 }
 
@@ -27,12 +34,26 @@ export interface AskOptions {
   readonly prepare?: (texts: readonly string[]) => Promise<unknown>
   /** Called after each system's answer to a block. */
   readonly onAnswer?: (queries: number) => void
+  /** Given each system's answers to a block, before the next is asked. */
+  readonly onBlock?: (block: AnsweredBlock) => void | Promise<void>
   readonly signal?: AbortSignal
 }
 
+/** What one system answered to some queries. */
+export interface AnsweredBlock {
+  readonly system: string
+  readonly ids: readonly string[]
+  readonly answers: readonly Retrieval[]
+}
+
+/** Of every system, by name. */
 export interface SetAnswers {
-  /** Scores of every query, by system. */
+  /** Scores of every query, in the order of the judgements. */
   readonly scores: ReadonlyMap<string, ReadonlyMap<string, Scores>>
+  /** Per query, on average; of systems that say. */
+  readonly costs: ReadonlyMap<string, QueryCost>
+  /** The expert that the router put first, for every query; of systems that route. */
+  readonly chosen: ReadonlyMap<string, readonly string[]>
   /** `undefined` when no system routes. */
   readonly routes: RouteCounts | undefined
 }
@@ -42,15 +63,14 @@ const ahead = 2
 
 /** Asks every system every judged query of a set whose documents are called `<set>/<id>`, a block of queries at a time. */
 export async function askSystems(systems: readonly AskedSystem[], { set, qrels }: JudgedSet, options: AskOptions): Promise<SetAnswers> {
-  const { metrics, topK, blockSize, prepare, onAnswer, signal } = options
+  const { metrics, topK, blockSize, prepare, onAnswer, onBlock, signal } = options
   const scores = new Map(systems.map(({ name }) => [name, new Map<string, Scores>()]))
+  const costs = new Map(systems.filter(({ cost }) => cost).map(({ name }) => [name, [] as QueryCost[]]))
+  const chosen = new Map(systems.filter(({ routed }) => routed).map(({ name }) => [name, [] as string[]]))
   const counted = systems.find(({ counts }) => counts === 'routes and shares') ?? systems.find(({ counts }) => counts === 'routes')
   const counter = routeCounter(counted?.counts === 'routes and shares')
-  const blocks = blocksOf([...qrels], blockSize).map((judgements) => ({
-    judgements: new Map(judgements),
-    ids: judgements.map(([id]) => id),
-    texts: judgements.map(([id]) => set.queries.get(id)!),
-  }))
+  const score = scorer(set, qrels, metrics)
+  const blocks = blocksOf([...qrels.keys()], blockSize).map((ids) => ({ ids, texts: ids.map((id) => set.queries.get(id)!) }))
 
   const prepared: (Promise<unknown> | undefined)[] = []
   const settled = (index: number): Promise<unknown> | undefined => {
@@ -62,16 +82,20 @@ export async function askSystems(systems: readonly AskedSystem[], { set, qrels }
     return prepared[index]
   }
   try {
-    for (const [index, { judgements, ids, texts }] of blocks.entries()) {
+    for (const [index, { ids, texts }] of blocks.entries()) {
       await settled(index)
       for (const system of systems) {
         signal?.throwIfAborted()
         // One more than is scored: the hit that is the query itself will be dropped.
         const answers = await system.ask(texts, { topK: topK + 1, ...(signal && { signal }) })
-        const hits = answers.map((answer) => answer.hits.map(({ document, score }): RunHit => ({ id: ownId(set, document.id), score })))
-        const run = new Map(ids.map((id, i) => [id, hits[i]!]))
-        for (const [query, value] of evaluate(judgements, run, metrics).queries) scores.get(system.name)!.set(query, value)
+        const own = scores.get(system.name)!
+        ids.forEach((id, i) => own.set(id, score(id, answers[i]!)))
+        for (const { route } of answers) {
+          costs.get(system.name)?.push(system.cost!(route))
+          chosen.get(system.name)?.push(route.experts[0]!.name)
+        }
         if (system === counted) counter.count(answers)
+        await onBlock?.({ system: system.name, ids, answers })
         onAnswer?.(ids.length)
       }
     }
@@ -79,7 +103,12 @@ export async function askSystems(systems: readonly AskedSystem[], { set, qrels }
     // Nothing of this set may still be under way when its collection is closed.
     await Promise.allSettled(prepared)
   }
-  return { scores, routes: counted && counter.counts() }
+  return {
+    scores,
+    costs: new Map([...costs].flatMap(([name, all]) => (all.length === 0 ? [] : [[name, meanCost(all)!] as const]))),
+    chosen,
+    routes: counted && counter.counts(),
+  }
 }
 
 /** Mean over queries. */
@@ -97,28 +126,20 @@ export function depthOf(metrics: readonly Metric[]): number {
   return Math.max(...metrics.map((metric) => Number(metric.split('@')[1] ?? 1000)))
 }
 
-function routeCounter(shares: boolean) {
-  const experts: Record<string, number> = {}
-  let fallback = 0
-  let fused = 0
-  let queries = 0
-  let lexicalWeight = 0
-  return {
-    count(answers: readonly Retrieval[]): void {
-      for (const { route } of answers) {
-        queries++
-        lexicalWeight += route.lexicalWeight
-        if (route.decision === 'fallback') fallback++
-        else experts[route.experts[0]!.name] = (experts[route.experts[0]!.name] ?? 0) + 1
-        if (route.decision === 'fused') fused++
-      }
-    },
-    counts: (): RouteCounts => ({
-      experts: Object.fromEntries(Object.entries(experts).sort(([, a], [, b]) => b - a)),
-      fallback,
-      fused,
-      ...(shares && { lexicalWeight: lexicalWeight / Math.max(1, queries) }),
-    }),
+/** Scores answers; a list of hits that two systems share is scored once. */
+function scorer(set: BeirSet, qrels: Qrels, metrics: readonly Metric[]) {
+  const score = queryScorer(metrics)
+  const known = new WeakMap<Retrieval['hits'], Scores>()
+  return (id: string, { hits }: Retrieval): Scores => {
+    const before = known.get(hits)
+    if (before) return before
+    const scores = score(
+      id,
+      qrels.get(id)!,
+      hits.map((hit): RunHit => ({ id: ownId(set, hit.document.id), score: hit.score })),
+    )
+    known.set(hits, scores)
+    return scores
   }
 }
 
@@ -127,6 +148,6 @@ function blocksOf<T>(items: readonly T[], size: number): T[][] {
 }
 
 /** The id as the set's judgements have it; a document of another set keeps its full id, which no judgement names. */
-function ownId(set: BeirSet, id: string): string {
+export function ownId(set: Pick<BeirSet, 'name'>, id: string): string {
   return id.startsWith(`${set.name}/`) ? id.slice(set.name.length + 1) : `/${id}`
 }

@@ -1,4 +1,7 @@
+import type { Interval } from './bootstrap.ts'
+import type { QueryCost } from './costs.ts'
 import type { Metric, Scores } from './evaluate.ts'
+import type { RoutingAccuracy } from './set-result.ts'
 
 /** Scores in [0, 1] of several systems over several sets. */
 export interface Comparison {
@@ -18,6 +21,29 @@ export interface SystemScores {
   /** Mean over sets: each set weighs the same. */
   readonly mean: Scores
   readonly sets: Readonly<Record<string, Scores>>
+  /** 95 % bootstrap intervals, queries drawn anew within each set. */
+  readonly intervals?: Spread<Interval>
+  /** What it is ahead by, of `general` and of whatever else it was compared with. */
+  readonly significance?: Readonly<Record<string, Spread<Difference>>>
+  /** Per query: mean over sets, each weighing the same, and of each set. */
+  readonly cost?: QueryCost & { readonly sets: Readonly<Record<string, QueryCost>> }
+  /** Of a system that routes: mean over sets, and of each set. */
+  readonly accuracy?: RoutingAccuracy & { readonly sets: Readonly<Record<string, RoutingAccuracy>> }
+}
+
+/** Something that is known of the mean over sets and of each set, by metric. */
+export interface Spread<T> {
+  readonly mean: Readonly<Record<string, T>>
+  readonly sets: Readonly<Record<string, Readonly<Record<string, T>>>>
+}
+
+/** How far one system is ahead of another on the same queries. */
+export interface Difference {
+  readonly difference: number
+  /** 95 % bootstrap interval of the difference. */
+  readonly interval: Interval
+  /** Paired randomisation test, two-sided. */
+  readonly p: number
 }
 
 /** What the default router did with a set's queries. */
@@ -38,19 +64,4 @@ export function meanOverSets(sets: Readonly<Record<string, Scores>>, metrics: re
   return Object.fromEntries(
     metrics.map((metric) => [metric, all.reduce((sum, scores) => sum + scores[metric]!, 0) / Math.max(1, all.length)]),
   ) as Scores
-}
-
-/** The scores as a Markdown table of percentages: a row for each system, a column for each set. */
-export function comparisonTable({ systems, queries }: Pick<Comparison, 'systems' | 'queries'>, metric: Metric = 'ndcg@10'): string {
-  const sets = Object.keys(queries)
-  const percent = (value: number | undefined): string => (value === undefined ? '–' : (100 * value).toFixed(1))
-  const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  return [
-    row([metric, 'mean', ...sets]),
-    row(['---', ...['mean', ...sets].map(() => '---:')]),
-    ...Object.entries(systems).map(([name, { mean, sets: bySet }]) =>
-      row([name, percent(mean[metric]), ...sets.map((set) => percent(bySet[set]?.[metric]))]),
-    ),
-    '',
-  ].join('\n')
 }

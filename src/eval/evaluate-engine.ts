@@ -1,16 +1,21 @@
 import type { Engine } from '../engine.ts'
 import { InvalidArgumentError } from '../errors.ts'
-import { askSystems, depthOf, meanOverQueries } from './ask.ts'
+import { askSystems, depthOf } from './ask.ts'
 import type { BeirSet } from './beir.ts'
-import { meanOverSets, type Comparison, type RouteCounts } from './comparison.ts'
-import type { Metric, Scores } from './evaluate.ts'
+import type { Comparison } from './comparison.ts'
+import type { Metric } from './evaluate.ts'
 import type { Qrels } from './qrels.ts'
+import { columnsOf, type SetResult } from './set-result.ts'
+import { summarise } from './summarise.ts'
 import { systemsOf } from './systems.ts'
+
+/** What is measured where nobody says: how good the first answers are, how much is found, and how far one reads. */
+export const defaultMetrics: readonly Metric[] = ['ndcg@10', 'recall@100', 'mrr@10']
 
 export interface ComparisonOptions {
   /** @default 'test' */
   readonly split?: string
-  /** @default ['ndcg@10'] */
+  /** The first is the one that systems are compared by. @default defaultMetrics */
   readonly metrics?: readonly Metric[]
   /** Hits asked for a query. @default the deepest cutoff of the metrics, 1000 for one without */
   readonly topK?: number
@@ -45,29 +50,35 @@ export async function evaluateEngine(engine: Engine, sets: readonly BeirSet[], o
   for (const { set, qrels } of judged) await checkPresent(engine, set, qrels)
 
   const started = performance.now()
+  const names = systems.map(({ name }) => name)
   const total = systems.length * judged.reduce((sum, { qrels }) => sum + qrels.size, 0)
   let done = 0
-  const scores = new Map(systems.map(({ name }) => [name, {} as Record<string, Scores>]))
-  const routes: Record<string, RouteCounts> = {}
+  const results: SetResult[] = []
   for (const one of judged) {
     const { name: set } = one.set
-    const answers = await askSystems(systems, one, {
+    const { scores, routes } = await askSystems(systems, one, {
       metrics,
       topK,
       blockSize,
       onAnswer: (queries) => onProgress?.({ done: (done += queries), total, set }),
       ...(signal && { signal }),
     })
-    for (const [name, byQuery] of answers.scores) scores.get(name)![set] = meanOverQueries(byQuery, metrics)
-    if (answers.routes) routes[set] = answers.routes
+    results.push({
+      set,
+      queries: [...one.qrels.keys()],
+      scores: Object.fromEntries(names.map((name) => [name, columnsOf(scores.get(name)!, metrics)])),
+      costs: {},
+      accuracy: {},
+      ...(routes && { routes }),
+    })
   }
   const { documents } = await engine.info()
   return {
     split,
     documents,
     queries: Object.fromEntries(judged.map(({ set, qrels }) => [set.name, qrels.size])),
-    systems: Object.fromEntries([...scores].map(([name, bySet]) => [name, { mean: meanOverSets(bySet, metrics), sets: bySet }])),
-    routes,
+    systems: await summarise(names, results, { metrics, rivals: () => ['general'], ...(signal && { signal }) }),
+    routes: Object.fromEntries(results.flatMap(({ set, routes }) => (routes ? [[set, routes] as const] : []))),
     seconds: (performance.now() - started) / 1000,
   }
 }
@@ -75,7 +86,7 @@ export async function evaluateEngine(engine: Engine, sets: readonly BeirSet[], o
 /** Options with their defaults. @throws InvalidArgumentError */
 export function checkedOptions(
   sets: readonly BeirSet[],
-  { split = 'test', metrics = ['ndcg@10'], blockSize = 256, topK = depthOf(metrics), signal }: ComparisonOptions,
+  { split = 'test', metrics = defaultMetrics, blockSize = 256, topK = depthOf(metrics), signal }: ComparisonOptions,
 ): Required<Omit<ComparisonOptions, 'signal'>> & { readonly signal: AbortSignal | undefined } {
   if (sets.length === 0) throw new InvalidArgumentError('sets', 'is empty')
   const names = sets.map(({ name }) => name)

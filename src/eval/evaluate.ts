@@ -28,22 +28,29 @@ export interface EvaluateOptions {
  * @throws InvalidArgumentError for a metric or a score that cannot mean anything.
  */
 export function evaluate<M extends Metric>(qrels: Qrels, run: Run, metrics: readonly M[], options: EvaluateOptions = {}): Evaluation<M> {
-  const measures = metrics.map((metric) => [metric, parseMetric(metric)] as const)
+  const score = queryScorer(metrics, options)
   const queries = new Map<string, Scores<M>>()
   const sums = new Map<M, number>(metrics.map((metric) => [metric, 0]))
   for (const [query, grades] of qrels) {
     if (grades.size === 0) continue
-    const ranked = rankHits(run.get(query) ?? [], options.keepIdentical ? undefined : query)
-    const scores = {} as Record<M, number>
-    for (const [metric, measure] of measures) {
-      scores[metric] = measure(grades, ranked)
-      sums.set(metric, sums.get(metric)! + scores[metric])
-    }
+    const scores = score(query, grades, run.get(query) ?? [])
+    for (const metric of metrics) sums.set(metric, sums.get(metric)! + scores[metric])
     queries.set(query, scores)
   }
   const mean = {} as Record<M, number>
   for (const metric of metrics) mean[metric] = queries.size === 0 ? 0 : sums.get(metric)! / queries.size
   return { mean, queries }
+}
+
+/** What scores one query at a time, as `evaluate` does. @throws InvalidArgumentError for a metric that cannot mean anything */
+export function queryScorer<M extends Metric>(metrics: readonly M[], options: EvaluateOptions = {}) {
+  const measures = metrics.map((metric) => [metric, parseMetric(metric)] as const)
+  return (query: string, grades: Grades, hits: readonly RunHit[]): Scores<M> => {
+    const ranked = rankHits(hits, options.keepIdentical ? undefined : query)
+    const scores = {} as Record<M, number>
+    for (const [metric, measure] of measures) scores[metric] = measure(grades, ranked)
+    return scores
+  }
 }
 
 /** Document ids in the order trec_eval would rank them. */

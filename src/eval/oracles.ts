@@ -10,11 +10,16 @@ export interface SetOwner {
 /** What oracles choose by. */
 export const chosenBy: Metric = 'ndcg@10'
 
-/** For each query the scores of the expert that answers it best; of equals the first. */
-export function bestForEachQuery(experts: readonly ReadonlyMap<string, Scores>[]): Map<string, Scores> {
+/** For each query the scores of the expert that answers it best; of equals the one that is better by the other metrics, else the first. */
+export function bestForEachQuery(experts: readonly ReadonlyMap<string, Scores>[], metrics: readonly Metric[] = []): Map<string, Scores> {
+  const order = [chosenBy, ...metrics.filter((metric) => metric !== chosenBy)]
   const best = new Map<string, Scores>()
   for (const scores of experts) {
-    for (const [query, score] of scores) if (score[chosenBy]! > (best.get(query)?.[chosenBy] ?? -1)) best.set(query, score)
+    for (const [query, score] of scores) {
+      const leader = best.get(query)
+      const decided = leader && order.find((metric) => score[metric] !== leader[metric])
+      if (!leader || (decided && score[decided]! > leader[decided]!)) best.set(query, score)
+    }
   }
   return best
 }

@@ -38,6 +38,8 @@ export interface PackExpert {
   readonly heldOut?: { readonly general: number; readonly expert: number }
   /** Arrived after the base: the base was trained without its questions. */
   readonly late?: boolean
+  /** Trained on the questions of all experts; no router asks it. At most one in a pack. */
+  readonly multiTask?: boolean
 }
 
 /** An open pack directory: files are read on demand, checked against the manifest's checksums. */
@@ -114,12 +116,17 @@ function checkManifest(text: string, directory: string): PackManifest {
     if (!['table', 'adapter', 'lexical'].includes(expert.kind))
       return refuse(`has the expert "${expert.name}" of kind "${String(expert.kind)}"; table, adapter and lexical are known`)
     if (expert.kind !== 'lexical' && typeof expert.path !== 'string') return refuse(`names no file for the expert "${expert.name}"`)
-    const { heldOut, late } = expert
+    const { heldOut, late, multiTask } = expert
     if (heldOut !== undefined && !(isShare(heldOut?.general) && isShare(heldOut.expert)))
       return refuse(`has held-out figures for the expert "${expert.name}" that are not numbers from 0 to 1`)
     if (late !== undefined && typeof late !== 'boolean')
       return refuse(`says neither true nor false of "late" for the expert "${expert.name}"`)
+    if (multiTask !== undefined && typeof multiTask !== 'boolean')
+      return refuse(`says neither true nor false of "multiTask" for the expert "${expert.name}"`)
+    if (multiTask && expert.kind === 'lexical') return refuse(`calls the lexical expert "${expert.name}" trained on all questions`)
   }
+  const multiTask = manifest.experts.filter((expert) => expert.multiTask).map(({ name }) => name)
+  if (multiTask.length > 1) return refuse(`has several multi-task experts: ${multiTask.join(', ')}`)
   return manifest
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { readBeir, type BeirSet } from '../../src/eval/index.ts'
 
 /** Texts by id, and for each query its text and the documents that answer it. */
-type Queries = Record<string, [string, ...string[]]>
+export type Queries = Record<string, [string, ...string[]]>
 
 /** A retrieval set on disk. Further splits have queries of their own. */
 export async function beir(
@@ -37,5 +37,5 @@ export const care = (splits: Record<string, Queries> = {}): Promise<BeirSet> =>
     splits,
   )
 
-export const unix = (): Promise<BeirSet> =>
-  beir('unix', { d1: 'tar archive', d2: 'kill a process' }, { q1: ['tar', 'd1'], q2: ['kill', 'd2'] })
+export const unix = (splits: Record<string, Queries> = {}): Promise<BeirSet> =>
+  beir('unix', { d1: 'tar archive', d2: 'kill a process' }, { q1: ['tar', 'd1'], q2: ['kill', 'd2'] }, splits)

@@ -7,7 +7,7 @@ import { fusion } from '../../src/routing/convex-fusion.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { medicalWords, shellWords, toy, toyEncoder, toyExpert } from '../engine-fixture.ts'
 import { seededRandom } from '../conformance/random.ts'
-import { beir, care, unix } from './beir-fixture.ts'
+import { beir, care, unix, type Queries } from './beir-fixture.ts'
 
 const words = [...medicalWords, ...shellWords]
 
@@ -31,6 +31,29 @@ async function toyPack(experts: readonly PackExpert[] = []): Promise<LoadedPack>
     fusion: fusion(),
     lexical: { k1: 0.9, b: 0.4, titleWeight: 2 },
   }
+}
+
+/** Whose sets are whose. */
+const declared = [
+  { name: 'medical', kind: 'adapter', path: 'x', sets: ['care'] },
+  { name: 'shell', kind: 'table', path: 'x', sets: ['unix'] },
+] as const satisfies PackExpert[]
+
+const careTrain: Queries = {
+  t1: ['ibuprofen dose for a child', 'd1'],
+  t2: ['cold and cough', 'd2'],
+  t3: ['pain', 'd3'],
+  t4: ['child dose', 'd1'],
+  t5: ['a cough', 'd2'],
+  t6: ['doctor for pain', 'd3'],
+}
+const unixTrain: Queries = {
+  t1: ['tar archive', 'd1'],
+  t2: ['kill it', 'd2'],
+  t3: ['process to kill', 'd2'],
+  t4: ['list archive', 'd1'],
+  t5: ['archive', 'd1'],
+  t6: ['process', 'd2'],
 }
 
 /** What users have: the same parts over an ordinary store. */
@@ -62,7 +85,7 @@ describe('evaluatePack', () => {
     const alone = await evaluatePack(pack, sets, { systems, metrics })
 
     const together = await evaluateEngine(await engineOf(pack, sets), sets, { systems, metrics })
-    expect(merged.systems).toEqual(together.systems)
+    for (const system of systems) expect(merged.systems[system]).toMatchObject(together.systems[system]!)
     expect(merged.routes).toEqual(together.routes)
     for (const set of sets) {
       const own = await evaluateEngine(await engineOf(pack, [set]), [set], { systems, metrics })
@@ -72,8 +95,8 @@ describe('evaluatePack', () => {
   })
 
   it('reports all systems of the pack, and what they were asked', async () => {
-    const pack = await toyPack()
-    const sets = [await care(), await unix()]
+    const pack = await toyPack(declared)
+    const sets = [await care({ train: careTrain }), await unix({ train: unixTrain })]
 
     const result = await evaluatePack(pack, sets)
 
@@ -85,6 +108,9 @@ describe('evaluatePack', () => {
       'router:default',
       'router:pilot-mean',
       'router:pilot-max',
+      'router:dataset',
+      'router:classification-head',
+      'router:expert-classifiers',
       'oracle:set',
       'oracle:query',
     ])
@@ -97,7 +123,8 @@ describe('evaluatePack', () => {
       queries: { care: 3, unix: 2 },
       routes: { care: { experts: { medical: 3 }, fallback: 0 } },
     })
-    expect(result.systems['router:default']).toEqual(result.systems.routed)
+    expect(result.systems['router:default']).toMatchObject({ mean: result.systems.routed!.mean, sets: result.systems.routed!.sets })
+    expect(Object.keys(result.systems.routed!.mean)).toEqual(['ndcg@10', 'recall@100', 'mrr@10'])
   })
 
   it('asks the same questions of every expert once', async () => {
@@ -129,7 +156,7 @@ describe('evaluatePack', () => {
     const { owners, systems } = await evaluatePack(pack, [await care()], { systems: ['oracle:set', 'expert:shell'] })
 
     expect(owners).toEqual({ care: { expert: 'shell', by: 'pack' } })
-    expect(systems['oracle:set']).toEqual(systems['expert:shell'])
+    expect(systems['oracle:set']!.sets).toEqual(systems['expert:shell']!.sets)
     expect(Object.keys(systems)).toEqual(['oracle:set', 'expert:shell'])
   })
 

@@ -9,6 +9,7 @@ import { infoCommand } from './commands/info.ts'
 import { reportCommand } from './commands/report.ts'
 import { routeCommand } from './commands/route.ts'
 import { searchCommand } from './commands/search.ts'
+import { studyCommand } from './commands/study.ts'
 import { trainCommand } from './commands/train.ts'
 import { UsageError, type Environment, type ExitCode } from './environment.ts'
 
@@ -47,6 +48,7 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
     expertsCommand,
     trainCommand,
     evalCommand,
+    studyCommand,
     reportCommand,
   ]) {
     program.addCommand(make(environment, end).option('--verbose', 'show the stack of an error'))

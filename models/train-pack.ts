@@ -14,7 +14,7 @@ import { writeSafetensors } from '../src/safetensors.ts'
 import type { LexicalOptions } from '../src/store/store.ts'
 import { baseFiles, dequantizeRows, quantizeRows, tableFile, trainBase, trainExpert, type LearnedTable } from '../src/train/index.ts'
 import { baseCheckpoints } from './training/checkpoint.ts'
-import { recipes, type Recipe } from './training/recipes.ts'
+import { recipes, type MultiTaskRecipe, type Recipe } from './training/recipes.ts'
 import { bundledPilots } from './training/pilots.ts'
 import { scoreGeneral, type Score } from './training/score.ts'
 import { baseTask, readTrainingSet, type TrainingSet } from './training/sets.ts'
@@ -34,7 +34,7 @@ const { values: given } = parseArgs({
     only: { type: 'string' },
   },
 })
-const stages = ['base', 'experts', 'pilots']
+const stages = ['base', 'experts', 'multi-task', 'pilots']
 if (!stages.includes(given.stage))
   throw new Error(`--stage is one of ${stages.join(', ')}: the stage to begin with; what comes before is read from --out.`)
 const recipe = chosenRecipe(given.recipe)
@@ -58,6 +58,7 @@ interface Manifest {
     description: string
     sets: readonly string[]
     late?: boolean
+    multiTask?: boolean
     heldOut: { general: number; expert: number }
   }[]
   lexical: LexicalOptions
@@ -72,7 +73,8 @@ writeFileSync(
 )
 if (given.stage === 'base') await makeBase()
 const model = await loadStaticModel(join(out, 'base'))
-if (given.stage !== 'pilots') await makeExperts(model)
+if (given.stage === 'base' || given.stage === 'experts') await makeExperts(model)
+if (given.stage !== 'pilots' && recipe.multiTask && !given.only) await makeMultiTask(model, recipe.multiTask)
 await makePilots(model)
 sealManifest()
 say(`done: ${out}`)
@@ -156,6 +158,46 @@ function chosenRecipe(name: string): Recipe {
   const found = recipes[name]
   if (!found) throw new Error(`--recipe is one of ${Object.keys(recipes).join(', ')}.`)
   return found
+}
+
+/** One query side for the questions of all sets: every setting of the sweep, the best on held-out queries is kept. */
+async function makeMultiTask(base: StaticModel, { sweep }: MultiTaskRecipe): Promise<void> {
+  const name = 'multi-task'
+  const path = `experts/${name}/table.safetensors`
+  const pairs = sets.map(expertSet)
+  let best: { readonly changes: LearnedTable; readonly heldOut: number } | undefined
+  for (const settings of sweep) {
+    const { changes, heldOut, steps } = await trainExpert({
+      name,
+      base,
+      seed,
+      ...settings,
+      method: 'table',
+      force: true,
+      pairs,
+      foreignSets: true,
+      onProgress: reporter(name),
+    })
+    say(`${name} ${JSON.stringify(settings)}: ${percent(heldOut.general)} → ${percent(heldOut.expert)} at step ${steps}`)
+    if (!best || heldOut.expert > best.heldOut) best = { changes, heldOut: heldOut.expert }
+  }
+  write(path, tableFile(best!.changes, base.dimensions, bits))
+  const scores = measure(best!.changes, sets, base)
+  const heldOut = { general: mean(scores.map(({ general }) => general.heldOut)), expert: mean(scores.map(({ expert }) => expert.heldOut)) }
+  const manifest = readManifest()
+  const entry = {
+    name,
+    kind: 'table' as const,
+    path,
+    description: 'All questions of all sets',
+    sets: [],
+    multiTask: true,
+    heldOut: rounded(heldOut),
+  }
+  writeManifest({ ...manifest, experts: [...manifest.experts.filter((expert) => expert.name !== name), entry] })
+  say(
+    `${name}: ${scores.map(({ set, general, expert }) => `${set} ${percent(general.heldOut)} → ${percent(expert.heldOut)}`).join('; ')}; mean ${percent(heldOut.expert)} stored`,
+  )
 }
 
 /** Scores the expert as it is stored, on each of its sets. */

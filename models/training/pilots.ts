@@ -7,8 +7,9 @@ import { tableWeights } from '../../src/expert/pack.ts'
 import type { Calibration } from '../../src/routing/calibration.ts'
 import { saveRouter, type SavedRouter } from '../../src/routing/saved-router.ts'
 import { readSafetensors } from '../../src/safetensors.ts'
-import { embeddedStore } from '../../src/store/embedded.ts'
-import type { LexicalOptions } from '../../src/store/store.ts'
+import { exactStore } from '../../src/store/exact.ts'
+import { searchThreads } from '../../src/store/exact/threads.ts'
+import type { LexicalOptions, Store, StoreQuery, StoreResult } from '../../src/store/store.ts'
 import { buildPilots, type BuiltPilots, type PilotSet } from '../../src/train/build-pilots.ts'
 import type { TrainingProgress } from '../../src/train/progress.ts'
 import type { TrainingSet } from './sets.ts'
@@ -39,31 +40,51 @@ export async function bundledPilots(
     return { kind: 'table', name, queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
   })
   const known = new Set(names.map(({ name }) => name))
-  const store = await embeddedStore(':memory:', { lexical })
+  const threads = searchThreads()
+  const alone = new Map(sets.map(({ name: set }) => [set, exactStore({ lexical, threads })]))
+  const merged = exactStore({ lexical, threads })
   try {
     for (const { name: set, documents } of sets) {
       for (let from = 0; from < documents.length; from += 1024) {
         const part = documents.slice(from, from + 1024)
         const vectors = await base.encode(part.map(({ title, text }) => (title ? `${title} ${text}` : text)))
-        await store.upsert(
-          part.map(({ id, title, text }, i) => ({
-            document: { id: `${set}/${id}`, text, ...(title && { title }), metadata: { set } },
-            hash: `${set}/${id}`,
-            vectors: { [base.id]: vectors[i]! },
-          })),
-        )
+        const entries = part.map(({ id, title, text }, i) => ({
+          document: { id: `${set}/${id}`, text, ...(title && { title }) },
+          hash: `${set}/${id}`,
+          vectors: { [base.id]: vectors[i]! },
+        }))
+        await alone.get(set)!.upsert(entries)
+        await merged.upsert(entries)
       }
     }
     const built = await buildPilots({
       sets: [...sets.map(pilotSet), ...spokenSets()].filter(({ expert }) => known.has(expert)),
       experts: [general, ...experts],
       base,
-      search: store.search,
+      search: searchBySet(merged, alone),
       onProgress,
     })
     return { router: saveRouter(built.router), calibration: built.calibration, figures: built.figures }
   } finally {
-    await store.close()
+    for (const store of [merged, ...alone.values()]) await store.close()
+    await threads.close()
+  }
+}
+
+/** Exact stores know no filter, so each set has a store of its own beside the one of all. */
+function searchBySet(merged: Store, alone: ReadonlyMap<string, Store>): Store['search'] {
+  const setOf = ({ filter }: StoreQuery): string | undefined => (filter as { readonly set: string } | undefined)?.set
+  return async (queries, options) => {
+    const results = new Map<StoreQuery, StoreResult>()
+    for (const set of new Set(queries.map(setOf))) {
+      const part = queries.filter((query) => setOf(query) === set)
+      const found = await (set === undefined ? merged : alone.get(set)!).search(
+        part.map(({ vectors, text, topK }) => ({ vectors, topK, ...(text !== undefined && { text }) })),
+        options,
+      )
+      part.forEach((query, i) => results.set(query, found[i]!))
+    }
+    return queries.map((query) => results.get(query)!)
   }
 }
 

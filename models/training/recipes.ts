@@ -135,6 +135,14 @@ export const paper: Recipe = {
     },
     assistant,
   ],
+  // The steps of all experts together, and as many runs.
+  multiTask: {
+    sweep: [0.03, 0.05].flatMap((temperature) => [
+      { rates: [5e-3, 1e-2, 2e-2, 3e-2], steps: 4600, temperature, batchSize: 384, dropout: 0 },
+      { rates: [1e-2, 2e-2], steps: 4600, temperature, batchSize: 384, dropout: 0.3 },
+      { rates: [1e-2, 2e-2], steps: 4600, temperature, batchSize: 384, dropout: 0, hardNegatives: 1 },
+    ]),
+  },
 }
 
 export const recipes: Readonly<Record<string, Recipe>> = { bundled, paper }

@@ -9,6 +9,7 @@ import { isZero, type Vector } from '../vector.ts'
 import { diversify } from './diversify.ts'
 import { checkRetrieveOptions, queryText } from './check.ts'
 import { decide, expertNamed, type Roster } from './roster.ts'
+import type { Surveyor } from './surveyor.ts'
 
 /** Candidates each part of a search brings to fusion, at least: deep enough that what only both parts together favour is among them. */
 const minCandidates = 50
@@ -17,6 +18,7 @@ export interface AnswerParts {
   readonly base: Encoder
   readonly store: Store
   readonly fusion: Fusion
+  readonly surveys: Surveyor
 }
 
 /** The life of a query, for many at once: embed, route, ask the experts, search, fuse, fetch. */
@@ -28,9 +30,11 @@ export async function answer(
 ): Promise<Retrieval[]> {
   const { topK = 10, filter, minSimilarity = -1, diversity, signal } = options
   checkRetrieveOptions(options)
-  const { base, store, fusion } = parts
+  const { base, store, fusion, surveys } = parts
   if (options.expert !== undefined) expertNamed(roster, options.expert)
   signal?.throwIfAborted()
+  // Before the clock: the first question after many documents came waits for it, the others find it done.
+  const survey = queries.length > 0 ? await surveys.survey(roster.router) : undefined
 
   const start = performance.now()
   const prepared = queries.map(queryText)
@@ -42,7 +46,7 @@ export async function answer(
   })
 
   const embedded = performance.now()
-  const routes = texts.map((text, i) => decide(roster, { text, vector: baseVectors[i]! }, options))
+  const routes = texts.map((text, i) => decide(roster, { text, vector: baseVectors[i]!, ...(survey && { survey }) }, options))
   const routed = performance.now()
 
   const asked = routes.map((route) => effective(roster, route))

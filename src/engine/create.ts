@@ -16,6 +16,7 @@ import { answer } from './answer.ts'
 import { checkRetrieveOptions, checkVectors, queryText } from './check.ts'
 import { backfill, ingest } from './ingest.ts'
 import { decide, documentEncoders, expertNamed, type Roster } from './roster.ts'
+import { surveyor } from './surveyor.ts'
 
 export interface EngineParts {
   /** Embeds every query once; what routers see. */
@@ -40,6 +41,7 @@ export function createEngine({ base, experts: initial, general, router, fusion, 
   let closing: Promise<void> | undefined
   const running = new Set<Promise<unknown>>()
   const commits = new Set<Promise<unknown>>()
+  const surveys = surveyor(base, store)
   const encoders = (): Map<string, Encoder> => new Map([...documentEncoders(roster), ...incoming])
 
   /** Every public call runs through here: refused once closed, awaited by `close`. */
@@ -106,14 +108,29 @@ export function createEngine({ base, experts: initial, general, router, fusion, 
 
   return {
     experts,
-    add: (documents, options = {}) => run(() => ingest(store, encoders, documents, (commit) => during(commits, commit), options)),
-    delete: (selection, options) => run(() => store.delete(selection, options)),
-    retrieve: (query, options = {}) => run(async () => (await answer({ base, store, fusion }, roster, [query], options))[0]!),
+    add: (documents, options = {}) =>
+      run(() =>
+        ingest(
+          store,
+          encoders,
+          documents,
+          (commit) => during(commits, commit),
+          options,
+          (count) => surveys.changed(count),
+        ),
+      ),
+    delete: (selection, options) =>
+      run(async () => {
+        const deleted = await store.delete(selection, options)
+        surveys.changed(deleted)
+        return deleted
+      }),
+    retrieve: (query, options = {}) => run(async () => (await answer({ base, store, fusion, surveys }, roster, [query], options))[0]!),
     retrieveMany: (queries, options = {}) =>
       run(() => {
         if (!Array.isArray(queries))
           throw new InvalidArgumentError('queries', 'must be a list of strings', 'For one question use retrieve().')
-        return answer({ base, store, fusion }, roster, queries, options)
+        return answer({ base, store, fusion, surveys }, roster, queries, options)
       }),
     route: (query, options = {}) =>
       run(async () => {
@@ -122,7 +139,8 @@ export function createEngine({ base, experts: initial, general, router, fusion, 
         if (options.expert !== undefined) expertNamed(current, options.expert)
         const { text } = queryText(query, 0)
         const [vector] = await base.encode([text], options.signal && { signal: options.signal })
-        return decide(current, { text, vector: vector! }, options)
+        const survey = await surveys.survey(current.router)
+        return decide(current, { text, vector: vector!, ...(survey && { survey }) }, options)
       }),
     get: (ids) => run(async () => (await store.get(ids)).map((stored) => stored?.document)),
     info: () => run(() => store.info()),

@@ -17,6 +17,8 @@ export async function ingest(
   /** Wraps each commit, so that a space that is being filled can wait for commits that began without it. */
   track: <T>(commit: Promise<T>) => Promise<T>,
   { signal, onProgress, batchSize = 512, total = sizeOf(source) }: AddOptions,
+  /** Called after each commit. */
+  onChanged: (documents: number) => void,
 ): Promise<AddResult> {
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new InvalidArgumentError('batchSize', `is ${batchSize} but must be a whole number, 1 or more`)
@@ -43,7 +45,10 @@ export async function ingest(
       .map((document, i) => ({ document, hash: contentHash(document), known: known[i] }))
       .filter(({ hash, known: stored }) => !(stored?.hash === hash && missingSpaces(stored, encoders()).length === 0))
     const { entries, truncated } = await embed(work, encoders(), signal)
-    if (entries.length > 0) await store.upsert(entries, signal && { signal })
+    if (entries.length > 0) {
+      await store.upsert(entries, signal && { signal })
+      onChanged(entries.length)
+    }
 
     counts.unchanged += documents.length - work.length
     counts.added += work.filter(({ known: stored }) => !stored).length

@@ -1,6 +1,7 @@
-import { isZero, type Vector } from '../vector.ts'
+import { isZero } from '../vector.ts'
 import { latinShare } from './features.ts'
-import type { ExpertScore, Route } from './router.ts'
+import type { ExpertScore, Route, RouterQuery } from './router.ts'
+import { familiarityAt } from './survey.ts'
 
 /** How a router turns evidence into a route: fitted on held-out queries when pilots are built, plain JSON in a pack. */
 export interface Decision {
@@ -31,6 +32,18 @@ export interface Decision {
   readonly trust: number
   /** The two best experts are fused when their margin is smaller. 0 never fuses. */
   readonly fuseMargin: number
+  /** What a survey of the collection changes. @default nothing */
+  readonly collection?: CollectionDecision
+}
+
+/** How much the collection counts beside the query. */
+export interface CollectionDecision {
+  /** What the log-odds of its familiarity, beyond the neutral, add to those of confidence. */
+  readonly familiarity: number
+  /** The familiarity that changes nothing, in (0, 1). */
+  readonly neutral: number
+  /** What the absence of an expert's domain takes from its log-odds. */
+  readonly absence: number
 }
 
 /** What speaks for one expert. */
@@ -49,19 +62,18 @@ export interface Evidence {
 const foreignScriptLexicalWeight = 0.9
 
 /** Applies a decision rule to the evidence for one query. Experts with equal evidence are ordered by name. */
-export function decide(
-  query: { readonly text: string; readonly vector: Vector },
-  evidence: readonly Evidence[],
-  decision: Decision,
-): Route {
+export function decide(query: RouterQuery, evidence: readonly Evidence[], decision: Decision): Route {
   const { ranked, scores, margin } = rank(evidence)
   const [best, second] = ranked
   const { fallback } = decision
 
   const unknown = isZero(query.vector)
   const foreignScript = (latinShare(query.text) ?? 1) < 0.5
-  const confidence = best === undefined || unknown || foreignScript ? 0 : confidenceIn(best, margin, decision)
-  const known = { scores, confidence, margin }
+  const { collection } = decision
+  const familiarity = query.survey && collection && familiarityAt(query.survey, query.vector, collection.neutral)
+  const confidence =
+    best === undefined || unknown || foreignScript ? 0 : amongDocuments(confidenceIn(best, margin, decision), familiarity, collection)
+  const known = { scores, confidence, margin, ...(familiarity !== undefined && { familiarity }) }
   if (best === undefined || unknown || foreignScript || confidence < fallback.threshold) {
     const lexicalWeight = unknown
       ? 1
@@ -117,6 +129,19 @@ export function confidenceIn(
     confidence.margin * margin +
     (confidence.novelty ?? 0) * novelty
   return 1 / (1 + Math.exp(-logOdds))
+}
+
+/** Confidence in a query once the collection is known: a collection of strangers makes strangers' questions likely. */
+function amongDocuments(confidence: number, familiarity: number | undefined, collection: CollectionDecision | undefined): number {
+  if (familiarity === undefined || !collection) return confidence
+  const odds = logOdds(confidence) + collection.familiarity * (logOdds(familiarity) - logOdds(collection.neutral))
+  return 1 / (1 + Math.exp(-odds))
+}
+
+/** Nobody is surer than 98 %. */
+function logOdds(probability: number): number {
+  const sure = Math.min(0.98, Math.max(0.02, probability))
+  return Math.log(sure / (1 - sure))
 }
 
 function logSigmoid(value: number): number {

@@ -13,6 +13,8 @@ export interface Router {
   with(evidence: ExpertEvidence): Router
   /** A router that no longer chooses this expert. Unknown names change nothing. */
   without(expert: string): Router
+  /** What it makes of a collection, from a sample of its documents, for `route` to take into account. Absent in routers that do not. */
+  survey?(sample: readonly SurveyedDocument[], documents: number): Promise<Survey>
 }
 
 /** What a router sees of a query. */
@@ -20,6 +22,38 @@ export interface RouterQuery {
   readonly text: string
   /** The base encoder's vector of the text; zeros when it knows no word of it. */
   readonly vector: Vector
+  /** The collection that is searched, as this router surveyed it. @default none */
+  readonly survey?: Survey
+}
+
+/** A document of a sample. */
+export interface SurveyedDocument {
+  /** Its beginning. */
+  readonly text: string
+  /** As the base embeds it, unit length or zeros. */
+  readonly vector: Vector
+}
+
+/**
+ * What a router makes of a collection, from a sample of its documents and no label. It tells strangers from acquaintances where questions
+ * do not: a question is a few words, and in a collection of law all of them are of law, however much one looks like medicine.
+ */
+export interface Survey {
+  /** Documents of the collection. */
+  readonly documents: number
+  /** Of them, those that were looked at. */
+  readonly sampled: number
+  /** Parts of the collection that hang together. */
+  readonly regions: readonly Region[]
+  /** How many of the sampled documents each expert is the first for. */
+  readonly claims: ReadonlyMap<string, number>
+}
+
+export interface Region {
+  /** Unit length. */
+  readonly centre: Vector
+  /** Mean confidence of the router in its documents, taken as questions, in [0, 1]. */
+  readonly familiarity: number
 }
 
 /** What a router learns an expert from: example queries of its domain, embedded by the base encoder. */
@@ -58,6 +92,8 @@ export interface Route {
   readonly scores: readonly ExpertScore[]
   /** Calibrated probability in [0, 1] that the best expert is the right one to ask rather than the general one. */
   readonly confidence: number
+  /** How well the router knows what the collection holds near the query, in [0, 1]; absent where it was not surveyed. */
+  readonly familiarity?: number
   /** Best score minus second best, in [0, 1]. 1 when there is only one expert. */
   readonly margin: number
   /** BM25's share of the final score, in [0, 1]. */

@@ -157,7 +157,7 @@ function checkManifest(value: unknown, path: string): RouterManifest {
   if (!shares.every(share)) {
     throw new InvalidPackError(path, 'has a router with a BM25 weight outside 0 to 1')
   }
-  const { confidence, fallback, fuseMargin, trust } = manifest.decision ?? {}
+  const { confidence, fallback, fuseMargin, trust, collection } = manifest.decision ?? {}
   const numbers = [
     confidence?.bias,
     confidence?.evidence,
@@ -167,9 +167,12 @@ function checkManifest(value: unknown, path: string): RouterManifest {
     fallback?.threshold,
     trust,
     fuseMargin,
+    ...(collection === undefined ? [] : [collection?.familiarity, collection?.absence]),
   ]
   if (!numbers.every(Number.isFinite) || typeof fallback?.expert !== 'string' || !share(fallback.lexicalWeight)) {
     throw new InvalidPackError(path, 'has a router without a complete decision rule')
   }
+  if (collection && !(collection.neutral > 0 && collection.neutral < 1))
+    throw new InvalidPackError(path, 'has a router whose neutral familiarity is not between 0 and 1')
   return manifest
 }

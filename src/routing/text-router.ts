@@ -1,13 +1,14 @@
 import { DimensionMismatchError, InvalidArgumentError } from '../errors.ts'
 import type { Vector } from '../vector.ts'
-import { decide, type Decision, type Evidence } from './decision.ts'
+import { confidenceIn, decide, rank, type Decision, type Evidence } from './decision.ts'
 import { clausesOf, textFeatures, topicWords } from './features.ts'
 import { sparseDot } from './logistic.ts'
 import { kindsOf, lexicalShare, type LexicalShares, type QuestionKind } from './kinds.ts'
 import { liftInTurns } from './newcomer.ts'
 import { clusterPilots, nearestSimilarity, packPilots, type PilotVectors } from './pilots.ts'
 import type { ExpertEvidence, Router, SparseFeatures } from './router.ts'
-import { atOnce, type Turns } from './turns.ts'
+import { absenceOf, surveyCollection } from './survey.ts'
+import { atOnce, inTurns, type Turns } from './turns.ts'
 import { countFeatures, noveltyOf, trainTextModel, weighFeatures, type FeatureRarity, type TextModel } from './text-evidence.ts'
 
 export interface TextRouterOptions {
@@ -110,12 +111,25 @@ export function routerOf(state: TextRouterState): TextRouter {
     experts: experts.map(({ name }) => name),
     route(query) {
       const signals = signalsFor(query.text, query.vector, state)
+      const absence = (expert: string): number =>
+        query.survey && decision.collection ? decision.collection.absence * absenceOf(query.survey, expert) : 0
       return decide(
         query,
-        weighSignals(signals, state.weights).map((one, i) => ({ ...one, lexicalWeight: lexicalShare(shares[i]!, signals[i]!.kinds) })),
+        weighSignals(signals, state.weights).map((one, i) => ({
+          ...one,
+          logit: one.logit - absence(one.expert),
+          lexicalWeight: lexicalShare(shares[i]!, signals[i]!.kinds),
+        })),
         decision,
       )
     },
+    survey: (sample, documents) =>
+      inTurns(
+        surveyCollection(sample, documents, ({ text, vector }) => {
+          const { ranked, margin } = rank(weighSignals(signalsFor(text, vector, state), state.weights))
+          return ranked[0] && { expert: ranked[0].expert, confidence: confidenceIn(ranked[0], margin, decision) }
+        }),
+      ),
     with: (evidence) => atOnce(adding(evidence, state)),
     without(expert) {
       const left = experts.filter(({ name }) => name !== expert)

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { ClosedError, InvalidArgumentError } from '../errors.ts'
 import { startWorker } from '../worker.ts'
 import { checkEntries, checkIds, checkPage, checkQueries, checkSelection } from './checks.ts'
-import type { RowWithSpaces } from './embedded/collection.ts'
+import type { RowWithSpaces, SampleMessage } from './embedded/collection.ts'
 import { toDocument } from './embedded/documents.ts'
 import { exitGate } from '../exit-gate.ts'
 import { packEntries, packQueries, unpackResults, type OpenMessage, type ResultsMessage } from './embedded/messages.ts'
@@ -96,6 +96,11 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
     async vectors(space, ids, { signal } = {}) {
       checkIds(ids)
       return request('vectors', { space, ids }, signal)
+    },
+
+    async sample(space, count, { signal } = {}) {
+      const { rows, vectors, total } = await request<SampleMessage>('sample', { space, count }, signal)
+      return { documents: rows.map((row, i) => ({ document: toDocument(row), vector: vectors[i]! })), total }
     },
 
     async close() {

@@ -111,6 +111,17 @@ export function memoryStore(options: { readonly lexical?: LexicalOptions } = {})
         .map((vectors) => (vectors && Object.hasOwn(vectors, space) ? vectors[space]!.slice() : undefined))
     },
 
+    async sample(space, count, { signal } = {}) {
+      open(signal)
+      const all = [...held.values()].filter(({ entry }) => Object.hasOwn(entry.vectors, space))
+      const size = Math.min(all.length, Math.max(0, count))
+      const documents = Array.from({ length: size }, (_, i) => all[Math.floor((i * all.length) / size)]!.entry)
+      return {
+        documents: documents.map(({ document, vectors }) => ({ document: structuredClone(document), vector: vectors[space]!.slice() })),
+        total: held.size,
+      }
+    },
+
     async close() {
       closed = true
       held.clear()

@@ -23,12 +23,24 @@ export interface Store {
   scan(page: ScanPage, options?: StoreOptions): Promise<ScanResult>
   /** Stored vectors of one space by document id; `undefined` where there is none. */
   vectors(space: string, ids: readonly string[], options?: StoreOptions): Promise<(Vector | undefined)[]>
+  /**
+   * Up to `count` documents with their vectors in one space, spread over the collection, the same until it changes. Optional: without it a
+   * router does not learn what the collection holds.
+   */
+  sample?(space: string, count: number, options?: StoreOptions): Promise<Sample>
   /** Waits for running work, saves derived files, releases the directory. Safe to call twice; anything afterwards throws `ClosedError`. */
   close(): Promise<void>
 }
 
 export interface StoreOptions {
   readonly signal?: AbortSignal
+}
+
+/** Some documents of a collection. */
+export interface Sample {
+  readonly documents: readonly { readonly document: Document; readonly vector: Vector }[]
+  /** Documents of the whole collection. */
+  readonly total: number
 }
 
 export interface StoreInfo {

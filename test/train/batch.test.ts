@@ -18,7 +18,7 @@ function setOf(set: number, queries: number, more: Partial<FitSet> & { others?: 
   }
 }
 
-const options = { batchSize: 8, hardNegatives: 0, negatives: 8, foreign: new Float32Array(0) }
+const options = { batchSize: 8, hardNegatives: 0, negatives: 8, foreign: new Float32Array(0), foreignSets: false }
 const draw = (sets: readonly FitSet[], step: number, more: Partial<typeof options> = {}) => {
   const documents = new Float32Array(64 * dimensions)
   const batch = drawBatch(sets, dimensions, { documents }, { ...options, ...more }, random(1, step))
@@ -70,6 +70,14 @@ describe('drawBatch', () => {
     const { documents } = draw([setOf(1, 20)], 6, { foreign })
 
     expect(documents.filter(({ set }) => set === 9).length / documents.length).toBeCloseTo(1 / 3, 1)
+  })
+
+  it('adds documents of the other sets where they are foreign: a third of all, of each set alike', () => {
+    const { documents } = draw([setOf(1, 20), setOf(2, 20), setOf(3, 20)], 7, { foreignSets: true, negatives: 16 })
+    const counts = [1, 2, 3].map((one) => documents.filter(({ set }) => set === one).length).sort((a, b) => a - b)
+
+    expect(counts[2]! / documents.length).toBeCloseTo(2 / 3, 1)
+    expect(counts[0]!).toBeGreaterThan(0)
   })
 
   it('gives sets that only support a third of the draws at most', () => {

@@ -25,6 +25,7 @@ export interface Collection {
   get(ids: readonly string[]): (RowWithSpaces | undefined)[]
   scan(page: ScanPage): { rows: RowWithSpaces[]; next?: string }
   vectors(space: string, ids: readonly string[]): (Float32Array | undefined)[]
+  sample(space: string, count: number): SampleMessage
   /** Builds graphs for some milliseconds and returns whether there is more to do. */
   work(milliseconds: number): boolean
   close(): void
@@ -32,6 +33,13 @@ export interface Collection {
 
 export interface RowWithSpaces extends StoredRow {
   readonly spaces: readonly string[]
+}
+
+export interface SampleMessage {
+  readonly rows: readonly StoredRow[]
+  /** In the order of the rows. */
+  readonly vectors: readonly Float32Array[]
+  readonly total: number
 }
 
 export interface CollectionOptions {
@@ -218,6 +226,16 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
         reading(() => {
           const arena = mirror.spaces.get(space)?.arena
           return ids.map((id) => documents.head(id)).map((found) => found && arena?.get(found.row))
+        }),
+
+      sample: (space, count) =>
+        reading(() => {
+          const arena = mirror.spaces.get(space)?.arena
+          const numbers = arena ? arena.rows() : new Int32Array(0)
+          const size = Math.min(numbers.length, Math.max(0, count))
+          const chosen = Array.from({ length: size }, (_, i) => numbers[Math.floor((i * numbers.length) / size)]!)
+          const found = chosen.flatMap((row) => documents.at(row) ?? [])
+          return { rows: found, vectors: found.map(({ row }) => arena!.get(row)!), total: mirror.alive().size }
         }),
 
       work: mirror.work,

@@ -14,6 +14,7 @@ export interface StoredRow {
 /** The documents, spaces and counters in the database; knows SQL and nothing else. */
 export interface Documents {
   find(id: string): StoredRow | undefined
+  at(row: number): StoredRow | undefined
   head(id: string): { readonly row: number; readonly hash: string; readonly metadata: string | null } | undefined
   content(row: number): { readonly title: string | null; readonly text: string }
   /** Inserts or replaces. */
@@ -50,6 +51,7 @@ const deletionsKept = 50_000
 export function documents(database: Connection): Documents {
   const columns = 'row, id, title, text, metadata, hash'
   const find = database.prepare(`SELECT ${columns} FROM documents WHERE id = ?`)
+  const at = database.prepare(`SELECT ${columns} FROM documents WHERE row = ?`)
   const head = database.prepare('SELECT row, hash, metadata FROM documents WHERE id = ?')
   const content = database.prepare('SELECT title, text FROM documents WHERE row = ?')
   const write = database.prepare(`
@@ -80,6 +82,7 @@ export function documents(database: Connection): Documents {
 
   return {
     find: (id) => find.get(id) as StoredRow | undefined,
+    at: (row) => at.get(row) as StoredRow | undefined,
     head: (id) => head.get(id) as ReturnType<Documents['head']>,
     content: (row) => content.get(row) as ReturnType<Documents['content']>,
     write: (document, sequence) => void write.run({ ...document, sequence }),

@@ -80,6 +80,7 @@ serveWorker({
   get: request((collection, ids: readonly string[]) => collection.get(ids)),
   scan: request((collection, page: ScanPage) => collection.scan(page)),
   vectors: request((collection, { space, ids }: { space: string; ids: readonly string[] }) => collection.vectors(space, ids)),
+  sample: request((collection, { space, count }: { space: string; count: number }) => collection.sample(space, count)),
   close: () =>
     throughGate(gate, () => {
       const end = performance.now() + (lasting ? finishMilliseconds : 0)

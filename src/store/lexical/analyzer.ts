@@ -35,6 +35,9 @@ const stopWords = new Set(
   ),
 )
 
+/** What it does to English words, for reports. */
+export const englishAnalysis = { stopWords: { list: "Lucene's English list", words: stopWords.size }, stemmer: 'Snowball English' } as const
+
 /** Longer "words" are encoded data; their beginning tells them apart. */
 const longest = 64
 

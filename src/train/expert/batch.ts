@@ -28,7 +28,13 @@ export function drawBatch(
   sets: readonly FitSet[],
   dimensions: number,
   { documents }: Pick<FitRoom, 'documents'>,
-  { batchSize, foreign, hardNegatives, negatives }: Pick<FitOptions, 'batchSize' | 'foreign' | 'hardNegatives' | 'negatives'>,
+  {
+    batchSize,
+    foreign,
+    foreignSets,
+    hardNegatives,
+    negatives,
+  }: Pick<FitOptions, 'batchSize' | 'foreign' | 'foreignSets' | 'hardNegatives' | 'negatives'>,
   generator: Random,
 ): Batch {
   const set = drawSet(sets, generator)
@@ -45,16 +51,13 @@ export function drawBatch(
   }
   if (negatives > 0) for (const place of sampleBelow(set.count, negatives, generator)) column(place)
 
-  const foreignCount = foreign.length / dimensions
   // Up to whole fours, for the vector kernels.
   const wanted = Math.ceil((1.5 * columnOf.size) / 4) * 4 - columnOf.size
-  const strangers = sampleBelow(foreignCount, Math.min(foreignCount, wanted), generator)
+  const strangers = drawStrangers(wanted, dimensions, foreign, foreignSets ? sets.filter((other) => other !== set) : [], generator)
   for (let tries = 0; (columnOf.size + strangers.length) % 4 > 0 && tries < 16; tries++) column(generator.below(set.count))
   const columns = columnOf.size + strangers.length
   for (const [place, at] of columnOf) documents.set(set.documents.subarray(place * dimensions, (place + 1) * dimensions), at * dimensions)
-  strangers.forEach((place, i) =>
-    documents.set(foreign.subarray(place * dimensions, (place + 1) * dimensions), (columnOf.size + i) * dimensions),
-  )
+  strangers.forEach((vector, i) => documents.set(vector, (columnOf.size + i) * dimensions))
 
   const masked = new Uint8Array(rows.length * columns)
   rows.forEach(({ positives }, row) => {
@@ -64,6 +67,25 @@ export function drawBatch(
     }
   })
   return { queries: rows.map(({ query }) => query), columns, targets, masked }
+}
+
+/** Documents of other domains, and of the other sets, each set alike. */
+function drawStrangers(
+  wanted: number,
+  dimensions: number,
+  foreign: Float32Array,
+  others: readonly FitSet[],
+  generator: Random,
+): Float32Array[] {
+  const row = (vectors: Float32Array, place: number): Float32Array => vectors.subarray(place * dimensions, (place + 1) * dimensions)
+  const fromSets = others.length === 0 ? 0 : foreign.length === 0 ? wanted : Math.floor(wanted / 2)
+  const count = foreign.length / dimensions
+  const strangers = sampleBelow(count, Math.min(count, wanted - fromSets), generator).map((place) => row(foreign, place))
+  for (let i = 0; i < fromSets; i++) {
+    const other = others[generator.below(others.length)]!
+    if (other.count > 0) strangers.push(row(other.documents, generator.below(other.count)))
+  }
+  return strangers
 }
 
 /** One set, by the square root of its size. Supporting sets get a third of the draws at most. */

@@ -14,6 +14,8 @@ export interface ExpertOptions {
   readonly pairs: readonly TrainingPair[] | readonly TrainingSet[]
   /** Documents of other domains: a third of the documents of each batch, so that the expert does not drift towards them. */
   readonly foreign?: readonly string[]
+  /** The sets are of several domains, and the documents of one are foreign to the others: for one expert of many tasks. @default false */
+  readonly foreignSets?: boolean
   /** Keep an expert that does not beat the base on held-out queries. @default false */
   readonly force?: boolean
   /**

@@ -43,6 +43,8 @@ export interface FitOptions {
   readonly seed: number
   /** Vectors of documents of other domains: a third of each batch's documents. */
   readonly foreign: Float32Array
+  /** Whether documents of the other sets are as foreign to a set as those. */
+  readonly foreignSets: boolean
   /** Hard negatives for each query of a batch; 0 for none. */
   readonly hardNegatives: number
   /** Documents of the set drawn at random as further negatives of a batch. */

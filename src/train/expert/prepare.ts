@@ -40,6 +40,7 @@ export interface Settings {
   readonly dropout: number
   readonly negatives: number
   readonly hardNegatives: number
+  readonly foreignSets: boolean
   readonly seed: number
 }
 
@@ -155,6 +156,7 @@ function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readon
     dropout: options.dropout ?? (scarce ? 0.5 : 0),
     negatives: options.negatives ?? (scarce ? 512 : 0),
     hardNegatives: options.hardNegatives ?? (folds > 0 && method === 'table' && !madeUp ? 3 : 0),
+    foreignSets: options.foreignSets ?? false,
     seed,
   }
 }

@@ -103,7 +103,8 @@ export function fakeResults(directory: string, options: FakeOptions = {}): void 
   const perSet = Math.max(1, Math.round(queries / homes.length))
   const counts: Record<string, { experts: Record<string, number>; fallback: number; fused: number; lexicalWeight: number }> = {}
   for (const [home, { set, expert, words }] of homes.entries()) {
-    const routes = (counts[set] = { experts: {}, fallback: 0, fused: 0, lexicalWeight: 0 })
+    const asked: Record<string, number> = {}
+    const routes = (counts[set] = { experts: asked, fallback: 0, fused: 0, lexicalWeight: 0 })
     for (let i = 0; i < perSet; i++) {
       const relevant: Record<string, number> = Object.fromEntries(
         Array.from({ length: 1 + Math.floor(random() * 3) }, () => [
@@ -158,7 +159,7 @@ export function fakeResults(directory: string, options: FakeOptions = {}): void 
       bySystem['oracle:query'] = Math.max(...experts.map((name) => bySystem[`expert:${name}`]!), bySystem['general']!)
       const lexicalWeight = [0.15, 0.3, 0.3, 0.5, 0.3, 0.3, 0.3, 0, 0][home]!
       if (decision === 'fallback') routes.fallback++
-      else routes.experts[first] = (routes.experts[first] ?? 0) + 1
+      else asked[first] = (asked[first] ?? 0) + 1
       if (decision === 'fused') routes.fused++
       routes.lexicalWeight += lexicalWeight / perSet
       records.push({

@@ -20,16 +20,24 @@ export function ahead({ results, metric }: View): HTMLElement | undefined {
   if (rows().length === 0) return undefined
   const chart = drawn((width) => {
     const all = rows()
+    const narrow = width < 520
     const domain = [Math.min(0, ...all.map(({ low }) => low)), Math.max(1, ...all.map(({ high }) => high))]
     return Plot.plot({
       width,
       height: all.length * 28 + 40,
-      marginLeft: 132,
-      marginRight: 104,
+      marginLeft: narrow ? 116 : 132,
+      marginRight: narrow ? 44 : 104,
       marginTop: 4,
       marginBottom: 28,
       ariaLabel: `Difference of routed to each rival: ${all.map(({ label, difference, chance }) => `${label} ${difference.toFixed(1)}, ${chance}`).join('; ')}`,
-      x: { domain, nice: true, grid: true, label: null, ticks: 6, tickFormat: (d: number) => (d > 0 ? `+${d}` : `${d}`.replace('-', '−')) },
+      x: {
+        domain,
+        nice: true,
+        grid: true,
+        label: null,
+        ticks: narrow ? 3 : 6,
+        tickFormat: (d: number) => (d > 0 ? `+${d}` : `${d}`.replace('-', '−')),
+      },
       y: { domain: all.map(({ label }) => label), label: null, tickSize: 0 },
       marks: [
         Plot.ruleX([0], { stroke: 'var(--ink)' }),
@@ -50,14 +58,14 @@ export function ahead({ results, metric }: View): HTMLElement | undefined {
           strokeWidth: 2,
           title: ({ label, difference, low, high, chance }: (typeof all)[number]) =>
             `Routed is ${signed(difference / 100)} ahead of ${label}\n95 % interval ${signed(low / 100)} to ${signed(high / 100)}, ${chance}`,
-          ariaDescription: 'ahead',
         }),
         Plot.text(all, {
           y: 'label',
-          text: ({ difference, chance }: (typeof all)[number]) => `${signed(difference / 100)}  ${chance}`,
+          text: ({ difference, chance }: (typeof all)[number]) =>
+            narrow ? signed(difference / 100) : `${signed(difference / 100)}  ${chance}`,
           frameAnchor: 'right',
           textAnchor: 'end',
-          dx: 102,
+          dx: narrow ? 42 : 102,
           fill: 'var(--ink)',
         }),
       ],

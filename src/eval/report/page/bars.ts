@@ -20,6 +20,17 @@ export function setBars({ results, metric }: View): HTMLElement {
     }
   })
 
+  /** All panels have one scale, so that sets compare. */
+  const top = (): number => {
+    const highest = systems
+      .filter(({ name }) => shown.has(name))
+      .flatMap((system) =>
+        [system.mean, ...Object.values(system.sets)].map(
+          (scores) => scores[metric.value]?.interval?.[1] ?? scores[metric.value]?.value ?? 0,
+        ),
+      )
+    return Math.min(100, Math.max(10, Math.ceil(10 * Math.max(0, ...highest)) * 10))
+  }
   const draw = (set: string, width: number): Element => {
     const rows = systems
       .filter(({ name }) => shown.has(name))
@@ -48,7 +59,7 @@ export function setBars({ results, metric }: View): HTMLElement {
       marginTop: 4,
       marginBottom: 26,
       ariaLabel: `${metricLabel(metric.value)}, ${set === '' ? 'mean' : set}: ${rows.map((row) => `${row.label} ${row.value.toFixed(1)}`).join(', ')}`,
-      x: { domain: [0, 100], ticks: [0, 25, 50, 75, 100], label: null, grid: true, insetRight: 0 },
+      x: { domain: [0, top()], ticks: 4, label: null, grid: true },
       y: { domain: rows.map(({ label }) => label), label: null, tickSize: 0, padding: 0.28 },
       marks: [
         Plot.barX(rows, {
@@ -60,11 +71,10 @@ export function setBars({ results, metric }: View): HTMLElement {
           stroke: ({ name }: { name: string }) => (nameOf(name).group === 'oracle' ? 'var(--s-oracle)' : 'none'),
           strokeDasharray: '3 2',
           rx2: 2,
-          ariaDescription: 'bars',
         }),
         Plot.ruleY(
           rows.filter(({ hasInterval }) => hasInterval),
-          { x1: 'low', x2: 'high', y: 'label', stroke: 'var(--ink)', strokeWidth: 1.5, ariaDescription: 'intervals' },
+          { x1: 'low', x2: 'high', y: 'label', stroke: 'var(--ink)', strokeWidth: 1.5 },
         ),
         Plot.tickX(
           rows.filter(({ hasInterval }) => hasInterval),

@@ -40,7 +40,10 @@ export function drawn(draw: (width: number) => Element, leastWidth = 0): { reado
   }
   let width = 0
   const redraw = (): void => {
-    if (width > 0) inner.replaceChildren(draw(width))
+    if (width === 0) return
+    inner.replaceChildren(draw(width))
+    // One picture with one description; its hundred marks are not read out.
+    for (const svg of inner.querySelectorAll('svg[aria-label]')) svg.setAttribute('role', 'img')
   }
   new ResizeObserver(() => {
     const now = Math.floor(inner.clientWidth)
@@ -80,12 +83,13 @@ export function segments(legend: string, choices: readonly Choice[], chosen: str
 
 /** One of many. */
 export function picker(label: string, choices: readonly Choice[], chosen: string, onChoose: (value: string) => void): HTMLElement {
+  const id = `choice-${++counter}`
   const select = h(
     'select',
-    { onchange: () => onChoose(select.value) },
+    { id, onchange: () => onChoose(select.value) },
     choices.map((choice) => h('option', { value: choice.value, selected: choice.value === chosen }, choice.label)),
   )
-  return h('label', { class: 'field' }, h('span', {}, label), select)
+  return h('div', { class: 'field' }, h('label', { for: id }, label), select)
 }
 
 /** Any of a few; `swatch` is a colour. */

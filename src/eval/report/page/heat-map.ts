@@ -11,6 +11,9 @@ interface Cell {
   readonly own: boolean
 }
 
+/** As the labels beside it are spaced. */
+const rowHeight = 34
+
 const routedColumn = '→ routed'
 
 /** What every expert is worth on every set, and what the router made of that. */
@@ -32,36 +35,39 @@ export function heatMap({ results, metric }: View): HTMLElement {
       }),
     )
   const ends = h('span')
+  const gradient = h('i', { class: 'gradient', 'aria-hidden': 'true' })
   const range = (all: readonly Cell[]): number => Math.max(0.02, ...all.map(({ value }) => Math.abs(value)))
 
   const draw = (width: number): Element => {
     const all = cells()
     const most = range(all)
-    // The root of the difference: a few points matter, and one late domain's fifty must not make them invisible.
-    const strength = ({ value }: Cell): number => Math.sqrt(Math.abs(value) / most)
-    const fill = (cell: Cell): string =>
+    // Less than proportional: a few points matter, and one late domain's fifty must not make them invisible.
+    const strength = ({ value }: Pick<Cell, 'value'>): number => (Math.abs(value) / most) ** 0.65
+    const fill = (cell: Pick<Cell, 'value'>): string =>
       `color-mix(in oklab, var(${cell.value < 0 ? '--cold' : '--warm'}) ${(100 * strength(cell)).toFixed(1)}%, var(--neutral))`
+    const stops = Array.from({ length: 21 }, (_, i) => fill({ value: (most * (i - 10)) / 10 }))
+    gradient.style.background = `linear-gradient(to right, ${stops.join(', ')})`
     ends.textContent = `−${points(most)} … 0 … +${points(most)}`
     return Plot.plot({
       width,
-      height: ordered.length * 34 + 70,
-      marginLeft: 112,
+      height: ordered.length * rowHeight + 66,
+      marginLeft: 0,
       marginTop: 62,
       marginBottom: 4,
-      marginRight: 4,
-      padding: 0.05,
+      marginRight: 26,
+      padding: 0,
       ariaLabel: `Difference to the general model in ${metricLabel(metric.value)}, by set and expert`,
       x: { domain: columns, axis: 'top', label: null, tickSize: 0, tickRotate: -38, ...(columns.length < 2 && { tickRotate: 0 }) },
-      y: { domain: ordered, label: null, tickSize: 0, tickFormat: (set: string) => (set.length > 17 ? `${set.slice(0, 16)}…` : set) },
+      y: { domain: ordered, axis: null },
       marks: [
         Plot.cell(all, {
           x: 'column',
           y: 'set',
           fill,
+          inset: 1.5,
           rx: 3,
           title: (cell: Cell) =>
             `${cell.column === routedColumn ? 'Routed' : cell.column} on ${cell.set}: ${signed(cell.value, 2)} against general${cell.own ? '\nThe expert this set belongs to' : ''}`,
-          ariaDescription: 'cells',
         }),
         Plot.cell(
           all.filter(({ own }) => own),
@@ -77,7 +83,7 @@ export function heatMap({ results, metric }: View): HTMLElement {
       ],
     })
   }
-  const { element, redraw } = drawn(draw, 118 + columns.length * 54)
+  const { element, redraw } = drawn(draw, 26 + columns.length * 50)
   metric.listen(redraw)
   const empty = cells().length === 0
   return section(
@@ -99,12 +105,21 @@ export function heatMap({ results, metric }: View): HTMLElement {
       : h(
           'figure',
           { class: 'card' },
-          element,
+          h(
+            'div',
+            { class: 'matrix' },
+            h(
+              'ul',
+              { 'aria-hidden': 'true' },
+              ordered.map((set) => h('li', {}, set)),
+            ),
+            element,
+          ),
           h(
             'figcaption',
             { class: 'scale' },
             h('span', {}, 'worse than general'),
-            h('i', { class: 'gradient', 'aria-hidden': 'true' }),
+            gradient,
             h('span', {}, 'better'),
             ends,
             h('span', {}, h('i', { class: 'frame', 'aria-hidden': 'true' }), ' the expert the set belongs to'),

@@ -93,12 +93,16 @@ export function nameOfList(list: string): string {
 /** Groups in the order they are told in. */
 export const groupOrder: readonly Group[] = ['baseline', 'paper', 'ours', 'expert', 'oracle']
 
-/** Systems worth showing: `routed` is `router:default` under another name. */
-export function shownSystems({ systems }: ResultsSummary): readonly SystemSummary[] {
-  const twice = systems.some(({ name }) => name === 'router:default')
+/** Names of systems worth showing, group by group: `routed` is `router:default` under another name. */
+export function inOrder(systems: readonly string[]): readonly string[] {
+  const twice = systems.includes('router:default')
   return systems
-    .filter(({ name }) => !(twice && name === 'routed'))
-    .sort((a, b) => groupOrder.indexOf(nameOf(a.name).group) - groupOrder.indexOf(nameOf(b.name).group))
+    .filter((name) => !(twice && name === 'routed'))
+    .sort((a, b) => groupOrder.indexOf(nameOf(a).group) - groupOrder.indexOf(nameOf(b).group))
+}
+
+export function shownSystems({ systems }: ResultsSummary): readonly SystemSummary[] {
+  return inOrder(systems.map(({ name }) => name)).map((name) => systems.find((system) => system.name === name)!)
 }
 
 /** The systems that a story is told by, where they are there. */

@@ -1,7 +1,7 @@
 import { steps } from '../report.ts'
 import { h, type Child } from './dom.ts'
 import type { Documents, Hit, Queries } from './data.ts'
-import { expertColour, expertNames, nameOf, nameOfList, percent, points, systemColour } from './names.ts'
+import { expertColour, expertNames, inOrder, nameOf, nameOfList, percent, points, systemColour } from './names.ts'
 import type { View } from './view.ts'
 
 /** One query: its route, what each system made of it, and every list of hits side by side. */
@@ -96,9 +96,8 @@ function routeScores(view: View, queries: Queries, query: number): HTMLElement {
 }
 
 function systemScores(queries: Queries, query: number): HTMLElement {
-  const twice = queries.columns.systems.includes('router:default')
-  const entries = queries.columns.systems
-    .filter((name) => !(twice && name === 'routed') && nameOf(name).group !== 'expert')
+  const entries = inOrder(queries.columns.systems)
+    .filter((name) => nameOf(name).group !== 'expert')
     .flatMap((name) => {
       const value = queries.score(query, name)
       return value === undefined
@@ -229,7 +228,7 @@ function hitCard({ document, grade }: Hit, documents: Documents, finders: number
       h(
         'p',
         { class: 'hit-note' },
-        [differs && (finders === 1 ? 'only here' : `${finders} of ${of} experts`), grade > 1 && `grade ${grade}`]
+        [differs && (finders === 1 ? 'only this one' : `${finders} of ${of} experts`), grade > 1 && `grade ${grade}`]
           .filter(Boolean)
           .join(' · '),
       ),

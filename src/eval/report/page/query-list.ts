@@ -200,6 +200,7 @@ function browser(view: View, queries: Queries): HTMLElement {
     }
   const search = h('input', {
     type: 'search',
+    id: 'question-search',
     placeholder: 'Words of a question',
     autocomplete: 'off',
     spellcheck: 'false',
@@ -238,7 +239,7 @@ function browser(view: View, queries: Queries): HTMLElement {
     h(
       'div',
       { class: 'controls', role: 'search' },
-      h('label', { class: 'field grow' }, h('span', {}, 'Search'), search),
+      h('div', { class: 'field grow' }, h('label', { for: 'question-search' }, 'Search'), search),
       picker('Set', [{ value: '', label: 'All' }, ...queries.columns.sets.map((value) => ({ value, label: value }))], '', change('set')),
       picker(
         'Route',

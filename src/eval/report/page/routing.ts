@@ -41,8 +41,8 @@ function destinations(results: Results): HTMLElement | undefined {
       width,
       height: sets.length * 28 + 50,
       marginLeft: 112,
-      marginRight: narrow ? 8 : 132,
-      marginTop: 24,
+      marginRight: narrow ? 20 : 152,
+      marginTop: narrow ? 4 : 24,
       marginBottom: 24,
       ariaLabel: 'Share of questions by expert asked first, for each set',
       x: {
@@ -67,7 +67,6 @@ function destinations(results: Results): HTMLElement | undefined {
           insetRight: 1,
           title: ({ expert, set, share, asked }: (typeof rows)[number]) =>
             `${expert}: ${percent(share, 1)} of ${set} (${asked.toLocaleString('en-US')})`,
-          ariaDescription: 'routes',
         }),
         ...(narrow
           ? []
@@ -77,7 +76,7 @@ function destinations(results: Results): HTMLElement | undefined {
                 text: (set: string) => percent(side.get(set)!.fused),
                 frameAnchor: 'right',
                 textAnchor: 'end',
-                dx: 52,
+                dx: 62,
                 fill: 'var(--muted)',
               }),
               Plot.text(sets, {
@@ -85,11 +84,11 @@ function destinations(results: Results): HTMLElement | undefined {
                 text: (set: string) => percent(side.get(set)!.lexicalWeight),
                 frameAnchor: 'right',
                 textAnchor: 'end',
-                dx: 122,
+                dx: 144,
                 fill: 'var(--muted)',
               }),
-              Plot.text(['two asked'], { frameAnchor: 'top-right', textAnchor: 'end', dx: 52, dy: -18, fill: 'var(--muted)' }),
-              Plot.text(['BM25 share'], { frameAnchor: 'top-right', textAnchor: 'end', dx: 122, dy: -18, fill: 'var(--muted)' }),
+              Plot.text(['two asked'], { frameAnchor: 'top-right', textAnchor: 'end', dx: 62, dy: -18, fill: 'var(--muted)' }),
+              Plot.text(['BM25 share'], { frameAnchor: 'top-right', textAnchor: 'end', dx: 144, dy: -18, fill: 'var(--muted)' }),
             ]),
       ],
     })
@@ -130,10 +129,10 @@ function accuracy(results: Results): HTMLElement | undefined {
       marginBottom: 26,
       ariaLabel: `How often routers ask the right expert: ${rows.map(({ label, kind, value }) => `${label} ${kind} ${percent(value)}`).join(', ')}`,
       x: {
-        domain: [0, 1],
+        domain: [Math.min(0.5, Math.floor(10 * Math.min(...rows.map(({ value }) => value))) / 10), 1],
         grid: true,
         tickFormat: (share: number) => `${Math.round(100 * share)} %`,
-        ticks: [0, 0.25, 0.5, 0.75, 1],
+        ticks: 5,
         label: null,
       },
       y: { domain: routers.map(({ name }) => nameOf(name).label), label: null, tickSize: 0 },
@@ -155,7 +154,6 @@ function accuracy(results: Results): HTMLElement | undefined {
           strokeWidth: 2,
           title: ({ label, kind, value }: (typeof rows)[number]) =>
             `${label}: ${kind === 'owner' ? 'the expert of the set' : 'an expert none is better than'}, ${percent(value, 1)}`,
-          ariaDescription: 'accuracy',
         }),
       ],
     }),

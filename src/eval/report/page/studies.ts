@@ -169,7 +169,6 @@ function curve(study: Study, scores: (point: StudyPoint) => Readonly<Record<stri
         strokeWidth: ({ name }: Row) => (name.startsWith('rout') && nameOf(name).group === 'ours' ? 2.5 : 1.5),
         strokeDasharray: '',
         curve: 'monotone-x',
-        ariaDescription: 'lines',
       }),
       Plot.dot(rows, { x: 'at', y: 'value', r: 2.5, fill: ({ name }: Row) => colour(name), stroke: 'var(--card)', strokeWidth: 0.5 }),
       Plot.text(ends, {

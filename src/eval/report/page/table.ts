@@ -192,7 +192,7 @@ function cell(
     tested &&
       `between ${signed(tested.interval[0])} and ${signed(tested.interval[1])}, p ${tested.p < 0.001 ? '< 0.001' : `= ${tested.p.toFixed(3)}`}`,
   ]
-  return h('td', { class: classes, title: about.filter(Boolean).join('\n') }, h('span', {}, text, mark))
+  return h('td', { class: classes, title: about.filter(Boolean).join('\n') }, h('span', {}, h('span', { class: 'value' }, text), mark))
 }
 
 /** Systems that others were tested against, `general` first. */

@@ -135,13 +135,14 @@ export const paper: Recipe = {
     },
     assistant,
   ],
-  // The steps of all experts together, and as many runs.
+  // Each run has the steps of all experts together.
   multiTask: {
-    sweep: [0.03, 0.05].flatMap((temperature) => [
-      { rates: [5e-3, 1e-2, 2e-2, 3e-2], steps: 4600, temperature, batchSize: 384, dropout: 0 },
-      { rates: [1e-2, 2e-2], steps: 4600, temperature, batchSize: 384, dropout: 0.3 },
-      { rates: [1e-2, 2e-2], steps: 4600, temperature, batchSize: 384, dropout: 0, hardNegatives: 1 },
-    ]),
+    sweep: [
+      { rates: [1e-2, 2e-2], steps: 4600, temperature: 0.03, dropout: 0.3 },
+      { rates: [1e-2, 2e-2, 3e-2], steps: 4600, temperature: 0.03, dropout: 0 },
+      { rates: [1e-2, 2e-2], steps: 4600, temperature: 0.05, dropout: 0.3 },
+      { rates: [1e-2], steps: 4600, temperature: 0.03, dropout: 0.3, hardNegatives: 1 },
+    ],
   },
 }
 

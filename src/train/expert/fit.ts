@@ -110,7 +110,8 @@ function roomSizes(dimensions: number, mostDocuments: number, options: RoomOptio
     turned: columns * dimensions,
     cosines: options.batchSize * columns,
     heldOut: rowsAtOnce * dimensions,
-    scores: wholeFours(mostDocuments) * rowsFor(mostDocuments),
+    // A smaller set takes more rows at once, and may take more in all than the largest.
+    scores: Math.max(scoresAtOnce, 4 * wholeFours(mostDocuments)),
   }
 }
 
@@ -120,7 +121,7 @@ export function wholeFours(count: number): number {
 }
 
 function rowsFor(documents: number): number {
-  return Math.max(4, Math.min(rowsAtOnce, 4 * Math.floor(scoresAtOnce / Math.max(1, documents) / 4)))
+  return Math.max(4, Math.min(rowsAtOnce, 4 * Math.floor(scoresAtOnce / Math.max(1, wholeFours(documents)) / 4)))
 }
 
 /**

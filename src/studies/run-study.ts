@@ -20,6 +20,7 @@ import { trainingSize } from './training-size.ts'
  */
 export async function runStudy(name: StudyName, sets: readonly BeirSet[], options: StudyOptions = {}): Promise<Study> {
   check(name, sets, options)
+  options.signal?.throwIfAborted()
   if (name === 'training-size') return trainingSize(sets, options)
   return withStudyField(sets, options, (field) => {
     checkExperts(field, options)

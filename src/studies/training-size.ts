@@ -52,11 +52,15 @@ export async function trainingSize(sets: readonly BeirSet[], options: StudyOptio
 
     const total = trainees.length * sizes.length * repeats
     const outcomes = new Map<string, ReadonlyMap<number, Outcome>>()
+    let reached = 0
     for (const [place, one] of trainees.entries()) {
       const before = place * sizes.length * repeats
       const ask: Ask = (which, systems) => scoresOf(which, threads, { one, systems, pool: merged ? sets : [one.set], embedder, signal })
-      const onTrained = (trainings: number): void =>
-        onProgress?.({ stage: 'trainings', done: Math.floor(before + trainings), total, share: Math.min(1, (before + trainings) / total) })
+      const onTrained = (trainings: number): void => {
+        // A training may begin again, with another rate.
+        reached = Math.max(reached, before + trainings)
+        onProgress?.({ stage: 'trainings', done: Math.floor(reached), total, share: Math.min(1, reached / total) })
+      }
       outcomes.set(one.set.name, await trainInSizes(loaded, one, { sizes, repeats, seed, folder, ask, onTrained, signal }))
     }
     return { name: 'training-size', varied: 'train queries', metric: studyMetric, merged, seed, points: pointsOf(outcomes, sizes, repeats) }
@@ -112,8 +116,7 @@ async function trainInSizes(
         out,
         seed: seed + repeat,
         ...(signal && { signal }),
-        onProgress: (progress) =>
-          onTrained(done + (progress.stage === 'train' ? (0.5 * progress.done) / Math.max(1, progress.total) : 0.5)),
+        onProgress: ({ stage, done: steps, total: all }) => stage === 'train' && onTrained(done + (0.5 * steps) / Math.max(1, all)),
       })
       if (kept) trained.push(await withPack(out, (which) => ask(which, [own, 'routed'])))
       await rm(out, { recursive: true, force: true })

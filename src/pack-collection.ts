@@ -54,11 +54,13 @@ export function packCollection(
   const byName = new Map(experts.map((expert) => [expert.name, expert]))
   const engineWith = (router: Router): Engine =>
     createEngine({ base, experts, general: generalName, router, fusion: pack.fusion, store, owned: [] })
-  const router = remember.router(pack.router)
-  const engine = engineWith(router)
-  const routers = new Map<string, Router>([[defaultRouter, router], ...(learned ?? [])])
+  const engine = engineWith(remember.router(pack.router))
+  const routed = new Map<string, Engine>([
+    ['routed', engine],
+    [defaultRouter, engine],
+  ])
+  for (const [name, one] of learned ?? []) routed.set(name, engineWith(one))
   const multiTask = multiTaskExpert(pack)
-
   /** Answers of single experts to the texts of a block, which several routers ask for. */
   const answered = new WeakMap<readonly string[], Map<string, (Retrieval | undefined)[]>>()
 
@@ -76,9 +78,9 @@ export function packCollection(
   }
 
   /** An answer under a route to one expert is that expert's answer; the engine makes the others. */
-  const askRouter = async (router: Router, texts: readonly string[], how: AskHow): Promise<Retrieval[]> => {
-    const vectors = await base.encode(texts, how.signal && { signal: how.signal })
-    const routes = texts.map((text, i) => ({ ...router.route({ text, vector: vectors[i]! }), lexicalWeight: 0 }))
+  const askRouter = async (asked: Engine, texts: readonly string[], how: AskHow): Promise<Retrieval[]> => {
+    // The engine's own routes, which may take the collection into account.
+    const routes = await Promise.all(texts.map((text) => asked.route(text, { lexicalWeight: 0 })))
     const places = new Map<string | undefined, number[]>()
     for (const [place, { experts: whom }] of routes.entries()) {
       const alone = whom.length === 1 && byName.has(whom[0]!.name) ? whom[0]!.name : undefined
@@ -90,11 +92,8 @@ export function packCollection(
         const found = await askExpert(expert, texts, own, how)
         own.forEach((place, i) => (answers[place] = { ...found[i]!, route: routes[place]! }))
       } else {
-        const asked = own.map((place) => texts[place]!)
-        const found = await (router === routers.get(defaultRouter) ? engine : engineWith(router)).retrieveMany(asked, {
-          lexicalWeight: 0,
-          ...how,
-        })
+        const others = own.map((place) => texts[place]!)
+        const found = await asked.retrieveMany(others, { lexicalWeight: 0, ...how })
         own.forEach((place, i) => (answers[place] = found[i]!))
       }
     }
@@ -112,20 +111,19 @@ export function packCollection(
     ask: (texts, how) => askExpert(expert, texts, [...texts.keys()], how),
   })
 
-  const askingRouter = (name: string, router: Router): AskedSystem => ({
+  const askingRouter = (name: string, asked: Engine): AskedSystem => ({
     name,
     routed: true,
     ...(name === 'routed' && { counts: 'routes' }),
     cost: costBy(true),
-    ask: (texts, how) => askRouter(router, texts, how),
+    ask: (texts, how) => askRouter(asked, texts, how),
   })
 
   return {
     engine,
 
     system(name) {
-      if (name === 'routed') return askingRouter(name, router)
-      if (routers.has(name)) return askingRouter(name, routers.get(name)!)
+      if (routed.has(name)) return askingRouter(name, routed.get(name)!)
       if (name === multiTaskName && multiTask !== undefined) return askingExpert(name, multiTask)
       const forced = name === generalName ? name : /^expert:(.*)$/.exec(name)?.[1]
       if (forced !== undefined && byName.has(forced)) return askingExpert(name, forced)
@@ -147,21 +145,19 @@ export function packCollection(
         vectors: wanted.map(({ documentEncoder }, e) => ({ space: documentEncoder.id, vector: vectors[e]![i]! })),
         topK: depth,
       }))
+      const words = names.some((name) => name.includes('bm25'))
       // BM25 scores what it will be fused with, which is far less than what all experts find.
-      const fused = texts.map((text, i) => {
-        const route = router.route({ text, vector: baseVectors[i]! })
+      const routes = words ? await Promise.all(texts.map((text) => engine.route(text))) : []
+      const fused = routes.map((route, i) => {
+        const text = texts[i]!
         const partners = new Set([generalName, ...route.experts.map(({ name }) => name)])
         return { vectors: dense[i]!.vectors.filter((_, e) => partners.has(wanted[e]!.name)), text, topK: depth }
       })
-      const words = names.some((name) => name.includes('bm25'))
-      const queries = [...(wanted.length > 0 ? dense : []), ...(words ? fused : [])]
+      const queries = [...(wanted.length > 0 ? dense : []), ...fused]
       await store.prepare(queries, options)
     },
 
-    async route(text) {
-      const [vector] = await base.encode([text])
-      return router.route({ text, vector: vector! })
-    },
+    route: (text) => engine.route(text),
 
     vectors: (texts) => base.encode(texts),
 

@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import type { Document, Metadata } from '../document.ts'
 import { InvalidDataError } from '../errors.ts'
+import { lines } from './lines.ts'
 import type { Qrels } from './qrels.ts'
 
 /** A retrieval set in BEIR's layout: `corpus.jsonl`, `queries.jsonl`, `qrels/<split>.tsv`. */
@@ -138,28 +138,6 @@ async function* jsonLines(path: string, bad: OnBadLine): AsyncGenerator<{ line: 
     if (isObject(entry) && typeof name === 'string' && name !== '') yield { line, id: name, entry }
     else bad(new InvalidDataError(path, line, 'has no "_id"'))
   }
-}
-
-/** Lines that are not blank, numbered from 1. Not `node:readline`, which lets a stream's error escape as uncaught. */
-async function* lines(path: string): AsyncGenerator<{ line: number; text: string }> {
-  const finish = (text: string, line: number): string => (line === 1 ? text.replace(/^\uFEFF/, '') : text).replace(/\r$/, '')
-  let line = 0
-  let rest = ''
-  try {
-    for await (const chunk of createReadStream(path, 'utf8') as AsyncIterable<string>) {
-      const parts = (rest + chunk).split('\n')
-      rest = parts.pop()!
-      for (const part of parts) {
-        const text = finish(part, ++line)
-        if (text.trim() !== '') yield { line, text }
-      }
-    }
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error) throw new InvalidDataError(path, undefined, 'cannot be read', error)
-    throw error
-  }
-  const text = finish(rest, ++line)
-  if (text.trim() !== '') yield { line, text }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -35,6 +35,8 @@ export interface PilotPlace {
   readonly place: readonly [x: number, y: number]
   /** Queries it stands for. */
   readonly weight: number
+  /** Whose pilot it is: `router:default`, or `router:pilot-mean` for the paper's pilot library. */
+  readonly router?: string
 }
 
 /** A curve or a table over one thing that was varied. */

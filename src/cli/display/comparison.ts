@@ -1,10 +1,14 @@
-import type { Comparison, Metric } from '../../eval/index.ts'
+import type { Comparison, Difference, Metric, PackComparison } from '../../eval/index.ts'
+import { machine, versions } from '../machine.ts'
 import type { Palette } from './colour.ts'
-import { count } from './numbers.ts'
+import { count, duration } from './numbers.ts'
 import { clip, displayWidth } from './text.ts'
 
 /** Longest name of a set that is shown whole. */
 const longestName = 14
+
+/** What stands behind a score that differs from the general expert's by more than chance. */
+const mark = '†'
 
 /**
  * A row for each system and a column for each set, in percent; the best of a column, oracles aside, in bold. Sets that do not fit
@@ -18,11 +22,13 @@ export function scoresTable({ systems, queries, split }: Comparison, metric: Met
     title: 'mean',
     queries: sum(Object.values(queries)),
     values: names.map((name) => systems[name]!.mean[metric]!),
+    marked: names.map((name) => differs(systems[name]!.significance?.general?.mean[metric])),
   }
   const sets = Object.entries(queries).map(([set, questions]): Column => ({
     title: clip(set, longestName),
     queries: questions,
     values: names.map((name) => systems[name]!.sets[set]![metric]!),
+    marked: names.map((name) => differs(systems[name]!.significance?.general?.sets[set]?.[metric])),
   }))
   return pages([mean, ...sets], width - first)
     .map((columns) =>
@@ -31,7 +37,8 @@ export function scoresTable({ systems, queries, split }: Comparison, metric: Met
         dim('queries'.padEnd(first) + columns.map((column) => alignRight(count(column.queries), widthOf(column))).join('')),
         ...names.map((name, row) => {
           const cells = columns.map((column) => {
-            const cell = alignRight(percent(column.values[row]!), widthOf(column))
+            const behind = column.marked[row] ? mark : column.marked.includes(true) ? ' ' : ''
+            const cell = alignRight(percent(column.values[row]!) + behind, widthOf(column))
             return names.length > 1 && row === bestOf(column.values, names) ? bold(cell) : cell
           })
           return (isOracle(name) ? dim(name.padEnd(first)) : name.padEnd(first)) + cells.join('')
@@ -40,6 +47,54 @@ export function scoresTable({ systems, queries, split }: Comparison, metric: Met
       ].join('\n'),
     )
     .join('\n')
+}
+
+/** What queries cost and how often routers were right: a line a system. Empty where no system says. */
+export function costsTable({ systems }: Pick<Comparison, 'systems'>, { dim }: Palette): string {
+  const told = Object.entries(systems).filter(([, { cost, accuracy }]) => cost || accuracy)
+  if (told.length === 0) return ''
+  const label = 'per query'
+  const first = Math.max(label.length, ...told.map(([name]) => displayWidth(name)))
+  const row = (name: string, cells: readonly string[]): string => name.padEnd(first) + cells.map((cell) => alignRight(cell, 13)).join('')
+  const share = (value: number | undefined): string => (value === undefined ? '–' : `${percent(value, 1)} %`)
+  const lines = told.map(([name, { cost, accuracy }]) =>
+    row(name, [
+      ...[cost?.passes, cost?.lookups, cost?.stores].map((value) => value?.toFixed(2) ?? '–'),
+      share(cost?.lexical),
+      share(accuracy?.best),
+      share(accuracy?.owner),
+    ]),
+  )
+  const header = row(label, ['passes', 'lookups', 'stores', 'BM25 asked', 'best expert', "set's owner"])
+  return `${[dim(header), ...lines].join('\n')}\n`
+}
+
+/** What figures are worth nothing without, in a few sentences. */
+export function factsLine(comparison: Comparison): string {
+  const { documents, split, seconds } = comparison
+  const { pack, merged, lexical } = comparison as Partial<PackComparison>
+  const where = pack && !merged ? ', each set alone' : ' in one collection'
+  const words = lexical && {
+    constants: `k1 ${lexical.k1}, b ${lexical.b}, title weight ${lexical.titleWeight}`,
+    terms: `${lexical.stopWords.list} of ${lexical.stopWords.words} stop words, ${lexical.stemmer} stems`,
+  }
+  return [
+    `${split} queries over ${count(documents)} documents${where}, ${duration(seconds)}; ${pack ? `pack ${pack.name} ${pack.version}, ` : ''}` +
+      `pilotfish ${versions.pilotfish}, Node ${versions.node}, ${machine()}.`,
+    ...(words ? [`BM25: ${words.constants}, ${words.terms}.`] : []),
+    ...[significanceNote(comparison)].filter((note) => note !== ''),
+  ].join(' ')
+}
+
+/** What the mark means; empty where nothing was tested. */
+export function significanceNote({ systems }: Pick<Comparison, 'systems'>): string {
+  const tested = Object.values(systems).some(({ significance }) => significance?.general)
+  return tested ? `${mark} differs from general by paired randomisation, p < 0.05.` : ''
+}
+
+/** What was left out or taken up. */
+export function notesOf(comparison: Comparison): readonly string[] {
+  return (comparison as Partial<PackComparison>).notices ?? []
 }
 
 /** Where the queries of each set were sent: a line a set. Empty when no system routed. */
@@ -69,6 +124,7 @@ interface Column {
   readonly title: string
   readonly queries: number
   readonly values: readonly number[]
+  readonly marked: readonly boolean[]
 }
 
 /** Columns in as many groups as the width asks for, each at least one. */
@@ -86,8 +142,12 @@ function pages(columns: readonly Column[], width: number): Column[][] {
   return groups
 }
 
-function widthOf({ title, queries }: Column): number {
-  return 2 + Math.max(displayWidth(title), count(queries).length, '100.0'.length)
+function widthOf({ title, queries, marked }: Column): number {
+  return 2 + Math.max(displayWidth(title), count(queries).length, '100.0'.length + (marked.includes(true) ? 1 : 0))
+}
+
+function differs(difference: Difference | undefined): boolean {
+  return difference !== undefined && difference.p < 0.05
 }
 
 /** Row of the best score that is not an oracle's; the first of equals. */

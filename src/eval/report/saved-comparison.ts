@@ -45,7 +45,7 @@ export function summarise({ comparison, queries, pilots, studies }: SavedResults
     routes,
     owners,
     studies,
-    pilots: pilots.map(({ expert, place: [x, y], weight }) => ({ expert, place: [rounded(x), rounded(y)], weight })),
+    pilots: pilots.map((pilot) => ({ ...pilot, place: [rounded(pilot.place[0]), rounded(pilot.place[1])] })),
     notices,
     learnedFrom,
     circumstances: [

@@ -44,6 +44,10 @@ export function drawn(draw: (width: number) => Element, leastWidth = 0): { reado
     inner.replaceChildren(draw(width))
     // One picture with one description; its hundred marks are not read out.
     for (const svg of inner.querySelectorAll('svg[aria-label]')) svg.setAttribute('role', 'img')
+    for (const group of inner.querySelectorAll('g[aria-label]')) {
+      group.setAttribute('data-marks', group.getAttribute('aria-label')!)
+      group.removeAttribute('aria-label')
+    }
   }
   new ResizeObserver(() => {
     const now = Math.floor(inner.clientWidth)

@@ -1,6 +1,7 @@
 import { quadtree, scaleLinear, type Quadtree, type ScaleLinear } from 'd3'
+import type { PilotPlace } from '../../results.ts'
 import { h, picker, section, toggles } from './dom.ts'
-import { expertColour, expertNames, percent } from './names.ts'
+import { expertColour, expertNames, nameOf, percent } from './names.ts'
 import type { Queries } from './data.ts'
 import { onTheme } from './theme.ts'
 import type { View } from './view.ts'
@@ -52,6 +53,11 @@ export function map(view: View): HTMLElement {
   )
 }
 
+function pilotsOf(router: string): string {
+  if (router === 'router:default') return "Pilotfish's router"
+  return router.startsWith('router:pilot-') ? "The paper's pilot library" : nameOf(router).label
+}
+
 function pointsOf(queries: Queries): Point[] {
   return Array.from({ length: queries.count }, (_, query) => query).flatMap((query): Point[] => {
     const place = queries.place(query)
@@ -63,12 +69,18 @@ function pointsOf(queries: Queries): Point[] {
 }
 
 function figure(view: View, queries: Queries, points: readonly Point[], experts: readonly string[]): HTMLElement {
-  const { pilots } = view.results
+  // Each router may have pilots of its own; one kind is shown at a time.
+  const kinds = new Map<string, PilotPlace[]>()
+  for (const pilot of view.results.pilots) {
+    const { router = 'router:default' } = pilot
+    kinds.set(router, [...(kinds.get(router) ?? []), pilot])
+  }
+  const kindNames = [...kinds.keys()].sort((a, b) => Number(b === 'router:default') - Number(a === 'router:default'))
+  let pilots = kinds.get(kindNames[0] ?? '') ?? []
   const names = [...experts, general]
   const shown = new Set(names)
   let set = ''
-  let showPilots = true
-  const whole = bounds([...points, ...pilots.map(({ place: [x, y] }) => ({ x, y }))])
+  const whole = bounds([...points, ...view.results.pilots.map(({ place: [x, y] }) => ({ x, y }))])
   const frame: Frame = { ...whole }
   let active: Point | undefined
   let visible: Point[] = []
@@ -77,7 +89,7 @@ function figure(view: View, queries: Queries, points: readonly Point[], experts:
   const canvas = h('canvas', {
     tabindex: '0',
     role: 'application',
-    'aria-label': `Map of ${points.length.toLocaleString('en-US')} questions and ${pilots.length} pilots. Arrow keys go from question to question, Enter opens one, plus and minus zoom.`,
+    'aria-label': `Map of ${points.length.toLocaleString('en-US')} questions and ${view.results.pilots.length} pilots. Arrow keys go from question to question, Enter opens one, plus and minus zoom.`,
   })
   const tip = h('div', { class: 'tip', hidden: true })
   const live = h('p', { class: 'hidden', 'aria-live': 'polite' })
@@ -131,22 +143,20 @@ function figure(view: View, queries: Queries, points: readonly Point[], experts:
       if (!inside(px, py)) continue
       mark(context, point.decision, px, py, radius, colours.get(point.expert) ?? ink)
     }
-    if (showPilots) {
-      for (const { expert, place, weight } of pilots) {
-        if (!shown.has(expert)) continue
-        const [px, py] = [x(place[0]), y(place[1])]
-        if (!inside(px, py)) continue
-        const side = Math.min(16, 6 + 1.4 * Math.log2(1 + weight))
-        context.globalAlpha = 1
-        context.fillStyle = colours.get(expert) ?? ink
-        context.strokeStyle = card
-        context.lineWidth = 4
-        context.strokeRect(px - side / 2, py - side / 2, side, side)
-        context.fillRect(px - side / 2, py - side / 2, side, side)
-        context.strokeStyle = ink
-        context.lineWidth = 1.5
-        context.strokeRect(px - side / 2, py - side / 2, side, side)
-      }
+    for (const { expert, place, weight } of pilots) {
+      if (!shown.has(expert)) continue
+      const [px, py] = [x(place[0]), y(place[1])]
+      if (!inside(px, py)) continue
+      const side = Math.min(16, 6 + 1.4 * Math.log2(1 + weight))
+      context.globalAlpha = 1
+      context.fillStyle = colours.get(expert) ?? ink
+      context.strokeStyle = card
+      context.lineWidth = 4
+      context.strokeRect(px - side / 2, py - side / 2, side, side)
+      context.fillRect(px - side / 2, py - side / 2, side, side)
+      context.strokeStyle = ink
+      context.lineWidth = 1.5
+      context.strokeRect(px - side / 2, py - side / 2, side, side)
     }
     context.globalAlpha = 1
     for (const point of [points.find(({ query }) => query === view.query.value), active]) {
@@ -295,6 +305,16 @@ function figure(view: View, queries: Queries, points: readonly Point[], experts:
         set = value
         filter()
       }),
+      kindNames.length > 0 &&
+        picker(
+          'Pilots',
+          [...kindNames.map((value) => ({ value, label: pilotsOf(value) })), { value: '', label: 'None' }],
+          kindNames[0]!,
+          (value) => {
+            pilots = kinds.get(value) ?? []
+            draw()
+          },
+        ),
       h(
         'div',
         { class: 'buttons', role: 'group', 'aria-label': 'Zoom' },
@@ -306,7 +326,7 @@ function figure(view: View, queries: Queries, points: readonly Point[], experts:
     toggles(
       'Asked first',
       names
-        .filter((name) => counts.has(name) || pilots.some(({ expert }) => expert === name))
+        .filter((name) => counts.has(name) || view.results.pilots.some(({ expert }) => expert === name))
         .map((name) => ({
           value: name,
           label: `${name === general ? 'general model' : name} ${(counts.get(name) ?? 0).toLocaleString('en-US')}`,
@@ -327,21 +347,7 @@ function figure(view: View, queries: Queries, points: readonly Point[], experts:
       h('span', {}, h('i', { class: 'shape dot' }), ' one expert'),
       h('span', {}, h('i', { class: 'shape ring' }), ' two experts, fused'),
       h('span', {}, h('i', { class: 'shape cross' }, '×'), ' fallback to the general model'),
-      pilots.length > 0 &&
-        h(
-          'label',
-          {},
-          h('input', {
-            type: 'checkbox',
-            checked: true,
-            onchange: (event: Event) => {
-              showPilots = (event.target as HTMLInputElement).checked
-              draw()
-            },
-          }),
-          h('i', { class: 'shape square' }),
-          ' pilot; the larger, the more questions it stands for',
-        ),
+      kindNames.length > 0 && h('span', {}, h('i', { class: 'shape square' }), ' pilot; the larger, the more questions it stands for'),
       left > 0 && h('span', {}, `${left.toLocaleString('en-US')} further questions have no place on the map`),
     ),
   )

@@ -1,7 +1,8 @@
 import type { Router } from '../router.ts'
+import { atOnce, type Turns } from '../turns.ts'
 import { expertsOf, type LabelOptions, type RoutedQuery } from './lessons.ts'
-import { linearRouter, type Lesson } from './linear-router.ts'
-import { logProbabilities, trainSoftmax } from './softmax-regression.ts'
+import { learningLinear, type Lesson } from './linear-router.ts'
+import { logProbabilities, trainingSoftmax } from './softmax-regression.ts'
 
 export interface ClassificationHeadOptions extends LabelOptions {
   readonly experts?: readonly string[]
@@ -21,12 +22,17 @@ const deep = 30
  * whole head is trained anew, from queries it keeps: a second or two for some thousand.
  */
 export function classificationHeadRouter(queries: readonly RoutedQuery[], options: ClassificationHeadOptions = {}): Router {
+  return atOnce(learningHead(queries, options))
+}
+
+/** The same in parts of some tens of milliseconds. */
+export function learningHead(queries: readonly RoutedQuery[], options: ClassificationHeadOptions = {}): Turns<Router> {
   const { experts = expertsOf(queries), cost = 1, label = 'domain', balance = true, ties } = options
-  return linearRouter({ label, ...(ties && { ties }), experts, queries }, (lessons, classes) => {
+  return learningLinear({ label, ...(ties && { ties }), experts, queries }, function* (lessons, classes) {
     const counts = new Float64Array(classes)
     for (const { label } of lessons) counts[label]!++
     const weightOf = ({ label }: Lesson): number => (balance ? lessons.length / (classes * counts[label]!) : 1)
-    const model = trainSoftmax(
+    const model = yield* trainingSoftmax(
       lessons.map((lesson) => ({ ...lesson, weight: weightOf(lesson) })),
       classes,
       { cost },

@@ -4,6 +4,7 @@ import { decide } from '../decision.ts'
 import { paperDecision } from '../pilot-router.ts'
 import { clusterPilots, packPilots } from '../pilots.ts'
 import type { Router } from '../router.ts'
+import { atOnce, type Turns } from '../turns.ts'
 import { labelOf, labelled, type LabelOptions, type RoutedQuery } from './lessons.ts'
 
 /** A query and the place of the expert it is given to. */
@@ -13,7 +14,7 @@ export interface Lesson {
 }
 
 /** Learns to tell experts apart, all of which have lessons: log-odds of each, whatever the others say. */
-export type Learn = (lessons: readonly Lesson[], experts: number) => (vector: Vector) => readonly number[]
+export type Learn = (lessons: readonly Lesson[], experts: number) => Turns<(vector: Vector) => readonly number[]>
 
 /** What a router of linear decisions is made from, kept so that it can be made anew. */
 export interface LinearLessons extends LabelOptions {
@@ -27,9 +28,9 @@ const never = -1000
 
 /**
  * A router that learns linear decisions on the base vector. It keeps the queries it learned from, because every change of experts
- * means learning anew; an expert that leaves takes the queries of its domain along.
+ * means learning anew; an expert that leaves takes the queries of its domain along. It is learned in parts.
  */
-export function linearRouter(lessons: LinearLessons, learn: Learn): Router {
+export function* learningLinear(lessons: LinearLessons, learn: Learn): Turns<Router> {
   const { experts, queries, lexicalWeights } = lessons
   const given = labelled(queries, lessons).flatMap((query) => {
     const expert = labelOf(query, experts, lessons)
@@ -44,7 +45,7 @@ export function linearRouter(lessons: LinearLessons, learn: Learn): Router {
   const logitsOf =
     taught.length < 2
       ? () => [0]
-      : learn(
+      : yield* learn(
           given.map(({ vector, expert }) => ({ vector, label: places.get(expert)! })),
           taught.length,
         )
@@ -74,18 +75,20 @@ export function linearRouter(lessons: LinearLessons, learn: Learn): Router {
       const own = pilots.map(({ vector, text = '' }) => ({ vector, text, set: expert, domain: expert, scores: { [expert]: 1 } }))
       const wider = lessonsWithout(lessons, expert)
       const weights = lexicalWeight === undefined ? [] : [[expert, lexicalWeight] as const]
-      return linearRouter(
-        {
-          ...wider,
-          experts: [...wider.experts, expert],
-          queries: [...wider.queries, ...own],
-          lexicalWeights: new Map([...(wider.lexicalWeights ?? []), ...weights]),
-        },
-        learn,
+      return atOnce(
+        learningLinear(
+          {
+            ...wider,
+            experts: [...wider.experts, expert],
+            queries: [...wider.queries, ...own],
+            lexicalWeights: new Map([...(wider.lexicalWeights ?? []), ...weights]),
+          },
+          learn,
+        ),
       )
     },
     without(expert) {
-      return experts.includes(expert) ? linearRouter(lessonsWithout(lessons, expert), learn) : this
+      return experts.includes(expert) ? atOnce(learningLinear(lessonsWithout(lessons, expert), learn)) : this
     },
   }
 }

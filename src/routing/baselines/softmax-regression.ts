@@ -1,4 +1,5 @@
 import type { Vector } from '../../vector.ts'
+import { atOnce, type Turns } from '../turns.ts'
 
 /** A labelled example of a problem with several classes. */
 export interface SoftmaxExample {
@@ -29,6 +30,11 @@ export interface SoftmaxModel {
  * @param classes Every label is below this, and every class has an example.
  */
 export function trainSoftmax(examples: readonly SoftmaxExample[], classes: number, options: SoftmaxOptions = {}): SoftmaxModel {
+  return atOnce(trainingSoftmax(examples, classes, options))
+}
+
+/** The same in parts of some tens of milliseconds. */
+export function* trainingSoftmax(examples: readonly SoftmaxExample[], classes: number, options: SoftmaxOptions = {}): Turns<SoftmaxModel> {
   const { cost = 10, steps = 200 } = options
   const dimensions = examples[0]?.vector.length ?? 0
   // Without what all vectors have in common the problem is far better conditioned; the biases take it up again.
@@ -45,7 +51,7 @@ export function trainSoftmax(examples: readonly SoftmaxExample[], classes: numbe
     labels: examples.map(({ label }) => label),
     weights: examples.map(({ weight = 1 }) => weight),
   }
-  const found = minimise((point, gradient) => lossAt(problem, point, gradient), classes * (dimensions + 1), steps)
+  const found = yield* minimise((point, gradient) => lossAt(problem, point, gradient), classes * (dimensions + 1), steps)
 
   const weights = found.slice(0, classes * dimensions)
   const biases = found.slice(classes * dimensions)
@@ -126,13 +132,18 @@ function product(a: Float64Array, fromA: number, b: Float64Array, fromB: number,
 const memory = 10
 
 /** The point where a convex function is least, from zeros on. */
-function minimise(lossAndGradient: (point: Float64Array, gradient: Float64Array) => number, size: number, steps: number): Float64Array {
+function* minimise(
+  lossAndGradient: (point: Float64Array, gradient: Float64Array) => number,
+  size: number,
+  steps: number,
+): Turns<Float64Array> {
   let point: Float64Array = new Float64Array(size)
   let gradient: Float64Array = new Float64Array(size)
   let loss = lossAndGradient(point, gradient)
   const enough = 1e-4 * norm(gradient)
   const past: { readonly move: Float64Array; readonly change: Float64Array; readonly curvature: number }[] = []
   for (let step = 0; step < steps && norm(gradient) > enough; step++) {
+    yield
     const direction = descent(gradient, past)
     const slope = inner(direction, gradient)
     const nextGradient = new Float64Array(size)

@@ -19,7 +19,7 @@ describe.skipIf(chromiumPath === undefined)(
     let browser: Browser
     let page: Page
 
-    const open = async (width: number, colorScheme: 'light' | 'dark' = 'light'): Promise<Page> => {
+    const open = async (width: number, colorScheme: 'light' | 'dark' = 'light', hash = ''): Promise<Page> => {
       const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, reducedMotion: 'reduce' })
       const opened = await context.newPage()
       opened.setDefaultTimeout(8000)
@@ -30,7 +30,7 @@ describe.skipIf(chromiumPath === undefined)(
         problems.push(`asked for ${route.request().url()}`)
         return route.abort()
       })
-      await opened.goto(pathToFileURL(file).href)
+      await opened.goto(pathToFileURL(file).href + hash)
       await opened.locator('.question').waitFor()
       return opened
     }
@@ -151,6 +151,15 @@ describe.skipIf(chromiumPath === undefined)(
 
       expect(asked).not.toBe(before)
       await expect.poll(() => page.locator('.question h3').textContent()).toBe(asked)
+    })
+
+    it('opens the question that its address names', async () => {
+      const question = await page.locator('.question h3').textContent()
+      const other = await open(1280, 'light', new URL(page.url()).hash)
+
+      expect(new URL(page.url()).hash).toMatch(/^#q=0%2F/)
+      expect(await other.locator('.question h3').textContent()).toBe(question)
+      await other.context().close()
     })
 
     it('shows the other results under another tab, and which studies are missing', async () => {

@@ -23,14 +23,14 @@ export function about({ results }: View, { documents }: ReportSummary): HTMLElem
         Object.keys(results.learnedFrom).length > 0
           ? entry(
               "The paper's routers",
-              `learned from train questions only: ${Object.entries(results.learnedFrom)
+              `Learned from train questions only: ${Object.entries(results.learnedFrom)
                 .map(([set, queries]) => `${count(queries)} of ${set}`)
                 .join(', ')}.`,
             )
           : '',
         ...results.notices.map((notice) => entry('Note', notice)),
         ...results.metrics.map((metric) =>
-          entry(metricLabel(metric), `${metricNames[metric.split('@')[0]!] ?? 'a score'}; counted as trec_eval does. 0 to 100.`),
+          entry(metricLabel(metric), `${capital(metricNames[metric.split('@')[0]!] ?? 'a score')}; counted as trec_eval does. 0 to 100.`),
         ),
         entry('Interval', 'The middle 95 % of the scores of many resamplings of the same questions (bootstrap).'),
         entry(
@@ -52,4 +52,8 @@ export function about({ results }: View, { documents }: ReportSummary): HTMLElem
       ),
     ),
   )
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }

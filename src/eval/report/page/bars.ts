@@ -102,7 +102,7 @@ export function setBars({ results, metric }: View): HTMLElement {
   return section(
     'sets',
     'Set by set',
-    'Bars are scores on one set; the thin line over a bar is the range the score would lie in, 19 times of 20, had other questions of the same kind been asked. Where two lines hardly overlap, the difference is real.',
+    'Bars are scores on one set; the thin line over a bar is the range the score would lie in, 19 times of 20, had other questions of the same kind been asked. Systems that answered the same questions are told apart more sharply by the tests in the comparison above.',
     toggles(
       'Systems',
       systems

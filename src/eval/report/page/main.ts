@@ -30,10 +30,12 @@ function queriesOf(index: number): Promise<Queries> {
   return known
 }
 
-function viewOf(results: ResultsSummary, index: number): View {
+function viewOf(results: ResultsSummary, index: number, linked: string | undefined): View {
   const queries = queriesOf(index)
   return {
     results,
+    tab: index,
+    ...(linked !== undefined && { linked }),
     metric: chosen(results.metrics[0]!),
     query: chosen<number | undefined>(undefined),
     queries,
@@ -47,9 +49,9 @@ const main = h('div', { id: 'results' })
 const nav = h('nav', { 'aria-label': 'Parts of the report' })
 let spy: IntersectionObserver | undefined
 
-function show(index: number): void {
+function show(index: number, linked?: string): void {
   const results = summary.results[index]!
-  const view = viewOf(results, index)
+  const view = viewOf(results, index, linked)
   const sections = [
     headline(view),
     comparisonTable(view),
@@ -82,17 +84,23 @@ function show(index: number): void {
   for (const section of sections) spy.observe(section)
 }
 
-function tabs(): HTMLElement | undefined {
+/** What an address that was copied says: `#q=0/banking77/17` is a query of the first results. */
+function address(): { readonly tab: number; readonly query?: string } {
+  const [, tab, query] = /^(\d+)\/(.+)$/s.exec(new URLSearchParams(location.hash.slice(1)).get('q') ?? '') ?? []
+  return query === undefined || Number(tab) >= summary.results.length ? { tab: 0 } : { tab: Number(tab), query }
+}
+
+function tabs({ tab, query }: ReturnType<typeof address>): HTMLElement | undefined {
   if (summary.results.length < 2) return undefined
   const buttons = summary.results.map(({ label }, i) =>
     h('button', { type: 'button', role: 'tab', id: `tab-${i}`, 'aria-controls': 'results', onclick: () => select(i) }, label),
   )
-  const select = (chosen: number): void => {
+  const select = (chosen: number, linked?: string): void => {
     for (const [i, button] of buttons.entries()) {
       button.setAttribute('aria-selected', String(i === chosen))
       button.tabIndex = i === chosen ? 0 : -1
     }
-    show(chosen)
+    show(chosen, linked)
   }
   const list = h('div', { class: 'tabs', role: 'tablist', 'aria-label': 'Results' }, buttons)
   list.addEventListener('keydown', (event) => {
@@ -102,15 +110,16 @@ function tabs(): HTMLElement | undefined {
     select(next)
     buttons[next]!.focus()
   })
-  select(0)
+  select(tab, query)
   main.setAttribute('role', 'tabpanel')
   return list
 }
 
 async function start(): Promise<void> {
   summary = await unpack<ReportSummary>('data-summary')
-  const tabList = tabs()
-  if (!tabList) show(0)
+  const named = address()
+  const tabList = tabs(named)
+  if (!tabList) show(0, named.query)
   document.body.replaceChildren(
     h('a', { class: 'skip', href: '#results' }, 'To the results'),
     h(

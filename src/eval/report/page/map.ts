@@ -147,7 +147,7 @@ function figure(view: View, queries: Queries, points: readonly Point[], experts:
       if (!shown.has(expert)) continue
       const [px, py] = [x(place[0]), y(place[1])]
       if (!inside(px, py)) continue
-      const side = Math.min(16, 6 + 1.4 * Math.log2(1 + weight))
+      const side = Math.min(16, 6 + 1.4 * Math.log2(1 + weight)) * (width < 500 ? 0.65 : 1)
       context.globalAlpha = 1
       context.fillStyle = colours.get(expert) ?? ink
       context.strokeStyle = card

@@ -260,8 +260,15 @@ function browser(view: View, queries: Queries): HTMLElement {
     h('div', { class: 'panes' }, scroller, detail),
   )
   apply()
-  if (view.query.value === undefined && found.length > 0) view.query.set(mostTelling(queries, compared))
+  const name = (query: number): string => `${queries.set(query)}/${queries.columns.id[query]!}`
+  const linked = view.linked === undefined ? undefined : found.find((query) => name(query) === view.linked)
+  if (view.query.value === undefined && found.length > 0) view.query.set(linked ?? mostTelling(queries, compared))
   else show(view.query.value)
+  if (linked !== undefined) requestAnimationFrame(() => element.closest('section')?.scrollIntoView())
+  // Whoever copies the address names the query that is open.
+  view.query.listen((query) => {
+    if (query !== undefined) history.replaceState(null, '', `#q=${encodeURIComponent(`${view.tab}/${name(query)}`)}`)
+  })
   return element
 }
 

@@ -98,7 +98,7 @@ function card(study: Study): HTMLElement {
     chart.element,
     h(
       'details',
-      {},
+      { open: !isCurve },
       h('summary', {}, 'Figures'),
       h('div', { class: 'table-box', tabindex: '0', role: 'region', 'aria-label': `Figures: ${told.title}` }, table),
     ),
@@ -142,11 +142,12 @@ function curve(study: Study, scores: (point: StudyPoint) => Readonly<Record<stri
     systems.map((name) => rows.filter((row) => row.name === name).reduce((a, b) => (b.at > a.at ? b : a))),
     (Math.max(...heights) - Math.min(...heights)) / 15,
   )
+  const endLabel = ({ row }: End): string => (width < 400 ? row.label : `${row.label} ${row.value.toFixed(1)}`)
   return Plot.plot({
     width,
     height: 300,
     marginLeft: 34,
-    marginRight: Math.min(130, width * 0.32),
+    marginRight: 14 + 6.4 * Math.max(...ends.map((end) => endLabel(end).length)),
     marginTop: 14,
     marginBottom: 36,
     ariaLabel: `${metricLabel(study.metric)} over ${study.varied}: ${ends.map(({ row }) => `${row.label} ends at ${row.value.toFixed(1)}`).join(', ')}`,
@@ -156,7 +157,7 @@ function curve(study: Study, scores: (point: StudyPoint) => Readonly<Record<stri
       labelArrow: 'none',
       inset: 6,
       ...(wide
-        ? { type: 'log', ticks: values, tickFormat: (d: number) => d.toLocaleString('en-US') }
+        ? { type: 'log', ticks: values, tickFormat: (d: number) => (d < 1000 ? String(d) : `${d / 1000}k`) }
         : { ticks: new Set(values).size < 12 ? [...new Set(values)] : 8, tickFormat: 'd' }),
     },
     y: { label: null, grid: true, nice: true, ticks: 5, inset: 6 },
@@ -174,7 +175,7 @@ function curve(study: Study, scores: (point: StudyPoint) => Readonly<Record<stri
       Plot.text(ends, {
         x: ({ row }: End) => row.at,
         y: 'place',
-        text: ({ row }: End) => `${row.label} ${row.value.toFixed(1)}`,
+        text: endLabel,
         textAnchor: 'start',
         dx: 8,
         fill: 'var(--ink)',
@@ -289,8 +290,8 @@ function figures(study: Study, scores: (point: StudyPoint) => Readonly<Record<st
         'tr',
         {},
         h('th', { scope: 'col' }, study.varied),
-        noted && h('th', { scope: 'col' }, ''),
         systems.map((name) => h('th', { scope: 'col' }, nameOf(name).label)),
+        noted && h('th', { scope: 'col' }, h('span', { class: 'hidden' }, 'Note')),
       ),
     ),
     h(
@@ -301,7 +302,6 @@ function figures(study: Study, scores: (point: StudyPoint) => Readonly<Record<st
           'tr',
           {},
           h('th', { scope: 'row' }, typeof point.at === 'number' ? point.at.toLocaleString('en-US') : point.at),
-          noted && h('td', { class: 'text' }, point.note ?? ''),
           systems.map((name) => {
             const value = scores(point)[name]
             const base = first && scores(first)[name]
@@ -311,6 +311,7 @@ function figures(study: Study, scores: (point: StudyPoint) => Readonly<Record<st
               points(value),
             )
           }),
+          noted && h('td', { class: 'text' }, point.note ?? ''),
         ),
       ),
     ),

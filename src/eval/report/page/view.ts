@@ -4,6 +4,10 @@ import type { Documents, Queries } from './data.ts'
 /** What sections know of each other: the results on show, what the reader chose, and when the rest is unpacked. */
 export interface View {
   readonly results: ResultsSummary
+  /** Which of the results they are. */
+  readonly tab: number
+  /** `<set>/<id>` of the query that the page's address names. */
+  readonly linked?: string
   /** The metric on show; sections listen. */
   readonly metric: Chosen<string>
   /** The query on show, by number. */

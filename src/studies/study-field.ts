@@ -1,13 +1,16 @@
 import type { Document } from '../document.ts'
+import type { Encoder } from '../encoder/encoder.ts'
 import { InvalidArgumentError } from '../errors.ts'
 import { askSystems, type JudgedSet } from '../eval/ask.ts'
 import type { BeirSet } from '../eval/beir.ts'
+import { embeddingCache } from '../eval/embedding-cache.ts'
 import { checkedOptions } from '../eval/evaluate-engine.ts'
 import type { Scores } from '../eval/evaluate.ts'
 import { evaluationProgress } from '../eval/progress.ts'
 import { bundledPack, generalName, loadPack, type LoadedPack } from '../load-pack.ts'
 import { packCollection } from '../pack-collection.ts'
 import { declaredExpert, lessonSplit, packLessons } from '../pack-lessons.ts'
+import { corpusFacts, lessonSetsOf } from '../pack-plan.ts'
 import { expertSystem, rivalExperts } from '../pack-systems.ts'
 import type { RoutedQuery } from '../routing/baselines/lessons.ts'
 import { searchThreads } from '../store/exact/threads.ts'
@@ -43,15 +46,15 @@ export async function withStudyField<T>(
   options: StudyOptions,
   work: (field: StudyField) => Promise<T>,
 ): Promise<T> {
-  const { pack, merged = false, seed = 1, routerQueries = 300, signal, onProgress } = options
+  const { pack, split = 'test', merged = false, seed = 1, routerQueries = 300, signal, onProgress } = options
   const loaded = typeof pack === 'object' ? pack : await loadPack(pack ?? bundledPack())
   const threads = searchThreads()
   const stoppable = signal && { signal }
   try {
     const judged = await judgedSets(sets, options)
-    const teachers = lessonSets(options.routerData ?? sets, sets, options.split)
+    const teachers = lessonSetsOf(options.routerData ?? sets, sets, split)
     const sizes = new Map<BeirSet, number>()
-    for (const set of new Set([...sets, ...teachers])) sizes.set(set, await countDocuments(set, signal))
+    for (const set of new Set([...sets, ...teachers])) sizes.set(set, (await corpusFacts(set, signal)).documents)
     const pools = merged ? [judged] : judged.map((one) => [one])
     const experts = rivalExperts(loaded)
     const sizeOf = (pool: readonly JudgedSet[]): number => pool.reduce((sum, { set }) => sum + sizes.get(set)!, 0)
@@ -67,7 +70,7 @@ export async function withStudyField<T>(
       onProgress,
     )
 
-    const embedder = rememberedDocuments()
+    const embedder = embedderOf(options)
     const lessons: RoutedQuery[] = []
     for (const set of teachers) {
       const hooks = { onEmbedded: progress.embedded, onAnswered: progress.answered }
@@ -129,6 +132,11 @@ export async function withStudyField<T>(
   }
 }
 
+/** Documents are embedded once: for this study alone, or for all that use the same cache. */
+export function embedderOf({ cache }: StudyOptions): (encoder: Encoder) => Encoder {
+  return cache === undefined ? rememberedDocuments() : embeddingCache(cache).encoder
+}
+
 /** The queries that are asked. @throws InvalidArgumentError, InvalidDataError */
 export async function judgedSets(sets: readonly BeirSet[], { split = 'test', queries, seed = 1 }: StudyOptions): Promise<JudgedSet[]> {
   checkedOptions(sets, {})
@@ -147,24 +155,12 @@ export async function* documentsOf(sets: readonly BeirSet[]): AsyncGenerator<Doc
   for (const set of sets) for await (const document of set.corpus()) yield { ...document, id: `${set.name}/${document.id}` }
 }
 
-/** Sets that teach: those with train queries, which must not be the queries that are asked. */
-function lessonSets(candidates: readonly BeirSet[], asked: readonly BeirSet[], split: string | undefined): BeirSet[] {
-  const taken = split === lessonSplit ? asked.map(({ directory }) => directory) : []
-  return candidates.filter(({ splits, directory }) => splits.includes(lessonSplit) && !taken.includes(directory))
-}
-
 function nothingToLearnFrom(): InvalidArgumentError {
   return new InvalidArgumentError(
     'routerData',
     `holds nothing to learn from: no set with a ${lessonSplit} split belongs to an expert of the pack`,
     'Give sets whose train queries routers may learn from: `routerData` (--router-data).',
   )
-}
-
-async function countDocuments(set: BeirSet, signal: AbortSignal | undefined): Promise<number> {
-  let count = 0
-  for await (const _ of set.corpus()) if (++count % 1000 === 0) signal?.throwIfAborted()
-  return count
 }
 
 function column(scores: ReadonlyMap<string, Scores>): number[] {

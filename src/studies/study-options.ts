@@ -27,6 +27,8 @@ export interface StudyOptions {
   readonly sizes?: readonly number[]
   /** `training-size`: trainings of each size, with other draws and seeds. @default 3 */
   readonly repeats?: number
+  /** Directory where embeddings of documents are kept, for this study and others. @default none */
+  readonly cache?: string
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: StudyProgress) => void
 }

@@ -14,8 +14,7 @@ import { readPairs } from '../pairs/read-pairs.ts'
 import { searchThreads, type SearchThreads } from '../store/exact/threads.ts'
 import { random, shuffled } from '../train/random.ts'
 import { writePackWithout } from './pack-without.ts'
-import { rememberedDocuments } from './remembered-documents.ts'
-import { documentsOf, judgedSets, studyMetric } from './study-field.ts'
+import { documentsOf, embedderOf, judgedSets, studyMetric } from './study-field.ts'
 import type { StudyOptions } from './study-options.ts'
 import { mean } from './study-point.ts'
 
@@ -43,7 +42,7 @@ export async function trainingSize(sets: readonly BeirSet[], options: StudyOptio
   const loaded = typeof pack === 'object' ? pack : await loadPack(pack ?? bundledPack())
   const threads = searchThreads()
   const folder = await mkdtemp(join(tmpdir(), 'pilotfish-study-'))
-  const embedder = rememberedDocuments()
+  const embedder = embedderOf(options)
   try {
     const trainees = (await judgedSets(sets, options))
       .map((one): Trainee => ({ ...one, expert: declaredExpert(loaded, one.set.name) ?? one.set.name }))
@@ -156,7 +155,7 @@ interface Asking {
   readonly systems: readonly string[]
   /** Sets whose documents are in the collection. */
   readonly pool: readonly BeirSet[]
-  readonly embedder: ReturnType<typeof rememberedDocuments>
+  readonly embedder: ReturnType<typeof embedderOf>
   readonly signal: AbortSignal | undefined
 }
 

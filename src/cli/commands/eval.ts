@@ -108,7 +108,8 @@ async function evaluateSets(options: EvalOptions, environment: Environment): Pro
   }
 }
 
-async function beirDirectories(paths: readonly string[]): Promise<string[]> {
+/** BEIR directories among these and below them. @throws UsageError */
+export async function beirDirectories(paths: readonly string[]): Promise<string[]> {
   const sources = await listSources(paths, { report: () => {} })
   const directories = sources.filter(({ kind }) => kind === 'beir').map(({ path }) => dirname(path))
   if (directories.length === 0)
@@ -208,7 +209,7 @@ function asked({ systems, split, metrics, topK }: EvalOptions) {
 }
 
 /** Beside the models that were fetched. */
-function usualCache({ variables }: Environment): string {
+export function usualCache({ variables }: Environment): string {
   return join(variables.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'pilotfish', 'embeddings')
 }
 

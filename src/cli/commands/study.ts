@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { Argument, InvalidArgumentError, type Command } from 'commander'
 import type { BeirSet, StudyName, StudyProgress } from '../../eval/index.ts'
+import { badLines } from '../bad-lines.ts'
 import { progressView } from '../display/progress.ts'
-import { UsageError, type Environment, type ExitCode } from '../environment.ts'
+import type { Environment, ExitCode } from '../environment.ts'
 import { command, jsonOption, nameList, packOption, wholeNumber } from '../options.ts'
-import { listSources } from '../sources/walk.ts'
 import { stopper } from '../stopper.ts'
+import { beirDirectories, usualCache } from './eval.ts'
 
 interface StudyCommandOptions {
   readonly data: readonly string[]
@@ -20,6 +20,9 @@ interface StudyCommandOptions {
   readonly experts?: readonly string[]
   readonly sizes?: readonly number[]
   readonly repeats: number
+  readonly skipBad?: boolean
+  /** A directory; `true` for the usual one. */
+  readonly cache: string | boolean
   readonly out?: string
   readonly markdown?: string
   readonly json?: boolean
@@ -47,7 +50,10 @@ export function studyCommand(environment: Environment, end: (code: ExitCode) => 
     .option('--experts <list>', 'leave-one-out, training-size: these experts only', nameList)
     .option('--sizes <list>', 'training-size: train queries; pilots: pilots per group', numberList)
     .option('--repeats <number>', 'training-size: trainings of each size', wholeNumber(1), 3)
-    .option('--out <dir>', 'results directory, where a report finds it as studies/NAME.json')
+    .option('--skip-bad', 'go on past lines that cannot be understood, and list them')
+    .option('--cache <dir>', 'where embeddings of documents are kept (default: pilotfish/embeddings in the cache directory)')
+    .option('--no-cache', 'keep no embeddings')
+    .option('-o, --out <dir>', 'results directory, where a report finds it as studies/NAME.json')
     .option('--markdown <file>', 'tables for a document, of each set too, to a file')
     .option('-q, --quiet', 'no progress and no table')
     .addOption(jsonOption())
@@ -72,13 +78,17 @@ const units: Readonly<Record<StudyProgress['stage'], readonly [string, string]>>
 }
 
 async function study(name: StudyName, options: StudyCommandOptions, environment: Environment): Promise<ExitCode> {
-  const { runStudy, saveStudy, studyTable } = await import('../../eval/index.ts')
+  const { readBeir, runStudy, saveStudy, studyTable } = await import('../../eval/index.ts')
   const progress = progressView(environment.stderr, { label: 'Studying', quiet: options.quiet ?? false })
   const stop = stopper(environment)
+  const bad = badLines(options.skipBad ?? false)
   try {
     const { split, merged = false, seed, queries, routerQueries, pack, experts, sizes, repeats } = options
-    const sets = await readSets(options.data)
-    const routerData = options.routerData && (await readSets(options.routerData))
+    const read = async (paths: readonly string[]): Promise<BeirSet[]> =>
+      Promise.all((await beirDirectories(paths)).map((directory) => readBeir(directory, bad.hook)))
+    const sets = await read(options.data)
+    const routerData = options.routerData && (await read(options.routerData))
+    const cache = options.cache === true ? usualCache(environment) : options.cache
     const result = await runStudy(name, sets, {
       split,
       merged,
@@ -90,10 +100,12 @@ async function study(name: StudyName, options: StudyCommandOptions, environment:
       ...(experts && { experts }),
       ...(sizes && { sizes }),
       ...(routerData && { routerData }),
+      ...(cache !== false && { cache }),
       signal: stop.signal,
       onProgress: ({ stage, done, share }) => progress.update({ done, share, units: units[stage] }),
     })
     progress.stop()
+    for (const line of bad.lines()) progress.log(line)
     if (options.out !== undefined) {
       const path = await saveStudy(options.out, result)
       if (!options.quiet && !options.json) progress.log(`Saved as ${path}`)
@@ -109,15 +121,6 @@ async function study(name: StudyName, options: StudyCommandOptions, environment:
     progress.stop()
     stop.release()
   }
-}
-
-async function readSets(paths: readonly string[]): Promise<BeirSet[]> {
-  const { readBeir } = await import('../../eval/index.ts')
-  const sources = await listSources(paths, { report: () => {} })
-  const directories = sources.filter(({ kind }) => kind === 'beir').map(({ path }) => dirname(path))
-  if (directories.length === 0)
-    throw new UsageError(`There is no BEIR directory (corpus.jsonl, queries.jsonl, qrels/) in ${paths.join(', ')}.`)
-  return Promise.all(directories.map((directory) => readBeir(directory)))
 }
 
 function numberList(text: string): number[] {

@@ -36,7 +36,7 @@ export function* learningLinear(lessons: LinearLessons, learn: Learn): Turns<Rou
     const expert = labelOf(query, experts, lessons)
     return expert === undefined || isZero(query.vector) ? [] : [{ vector: query.vector, expert }]
   })
-  const dimensions = packPilots('of the queries', given).dimensions
+  const dimensions = packPilots(experts.join(', '), given).dimensions
   const taught = experts.flatMap((expert) => {
     const own = given.filter((query) => query.expert === expert)
     return own.length === 0 ? [] : [{ expert, mean: clusterPilots(packPilots(expert, own), 1).values }]

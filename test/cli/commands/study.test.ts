@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { studyNames } from '../../../src/eval/index.ts'
@@ -24,7 +24,17 @@ async function nl2bash(): Promise<string> {
 describe('pilotfish study', () => {
   it('prints a table and saves the study for a report', async () => {
     const out = folder()
-    const { code, stdout } = await terminal().execute('study', 'pilots', '--data', await nl2bash(), '--sizes', '1,2', '--out', out)
+    const { code, stdout } = await terminal().execute(
+      'study',
+      'pilots',
+      '--data',
+      await nl2bash(),
+      '--sizes',
+      '1,2',
+      '--out',
+      out,
+      '--no-cache',
+    )
 
     expect(code).toBe(0)
     expect(stdout).toMatch(/^pilots: ndcg@10, each set alone, seed 1\n\n\| pilots per group \| general \| router:pilot-mean \|/)
@@ -42,6 +52,7 @@ describe('pilotfish study', () => {
       '--data',
       await nl2bash(),
       '--merged',
+      '--no-cache',
       '--seed',
       '3',
       '--json',
@@ -73,10 +84,24 @@ describe('pilotfish study', () => {
       expect((await terminal().execute(...argv)).code, argv.join(' ')).toBe(2)
   })
 
+  it('keeps embeddings where it is told to, and goes on past bad lines when asked', async () => {
+    const [cache, data] = [folder(), await nl2bash()]
+    appendFileSync(join(data, 'corpus.jsonl'), '\nno document')
+    const argv = ['study', 'aggregation', '--data', data, '--cache', cache]
+
+    const strict = await terminal().execute(...argv)
+    const lenient = await terminal().execute(...argv, '--skip-bad', '--json')
+
+    expect(strict).toMatchObject({ code: 1, stderr: expect.stringMatching(/corpus\.jsonl.*5/) as unknown })
+    expect(lenient.code).toBe(0)
+    expect(lenient.stderr).toContain('Skipped 1 line:')
+    expect(readdirSync(cache)).toHaveLength(1)
+  })
+
   it('stops when interrupted, and leaves nothing behind', async () => {
     const out = folder()
     const shell = terminal()
-    const running = shell.execute('study', 'experts', '--data', await nl2bash(), '--out', out)
+    const running = shell.execute('study', 'experts', '--data', await nl2bash(), '--out', out, '--no-cache')
     await expect.poll(() => shell.interrupt('SIGINT')).toBe(true)
 
     expect((await running).code).toBe(130)

@@ -29,7 +29,7 @@ import {
 import { writePackResults } from './pack-results.ts'
 import { evaluateSet, type PackSet } from './pack-set.ts'
 import { checkPackSystems } from './pack-systems.ts'
-import { baselineRouters } from './routing/baselines/index.ts'
+import { learnBaselineRouters } from './routing/baselines/index.ts'
 import type { RoutedQuery } from './routing/baselines/lessons.ts'
 import { searchThreads, type SearchThreads } from './store/exact/threads.ts'
 
@@ -166,7 +166,7 @@ async function evaluateLoaded(
     progress.nextPool()
   }
   if (lessons.length === 0) wanted = withoutLearned(wanted, options.systems, (notice) => notices.push(notice))
-  const routers = lessons.length > 0 ? baselineRouters(lessons) : undefined
+  const routers = lessons.length > 0 ? await learnBaselineRouters(lessons, { ...stoppable }) : undefined
 
   for (const [i, pool] of pools.entries()) {
     if (open[i]!.length > 0) {

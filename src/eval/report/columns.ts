@@ -3,7 +3,7 @@ import { decisions, firstCode, steps, type DocumentColumns, type QueryColumns } 
 
 /** Hits of a list that the page shows. */
 export const shownHits = 5
-/** Relevant documents of a query that the page knows: some sets judge hundreds. */
+/** Relevant documents of a query that the page knows besides those that were found: some sets judge hundreds. */
 export const shownRelevant = 20
 
 /** Collects documents as queries name them, each once. */
@@ -51,14 +51,15 @@ export function queryColumns(records: readonly QueryRecord[], pool: DocumentPool
   const grades: number[][] = []
   const hits: string[][] = lists.map(() => [])
   for (const record of records) {
-    const relevant = Object.entries(record.relevant)
-      .sort(([, a], [, b]) => b - a)
-      .slice(0, shownRelevant)
+    const shown = new Set(Object.values(record.hits).flatMap((list) => list.slice(0, shownHits)))
+    const judged = Object.entries(record.relevant).sort(([, a], [, b]) => b - a)
+    // A hit must be known for relevant, however many others are.
+    const relevant = judged.filter(([id], rank) => rank < shownRelevant || shown.has(id))
     const own = new Map(relevant.map(([id], position) => [id, position]))
     for (const [i, list] of lists.entries()) {
-      const shown = (record.hits[list] ?? []).slice(0, shownHits)
-      for (const id of shown) if (!own.has(id)) own.set(id, own.size)
-      hits[i]!.push(shown.map((id) => String.fromCharCode(firstCode + own.get(id)!)).join(''))
+      const first = (record.hits[list] ?? []).slice(0, shownHits)
+      for (const id of first) if (!own.has(id)) own.set(id, own.size)
+      hits[i]!.push(first.map((id) => String.fromCharCode(firstCode + own.get(id)!)).join(''))
     }
     pools.push([...own.keys()].map((id) => pool.indexOf(id)))
     grades.push(relevant.map(([, grade]) => grade))

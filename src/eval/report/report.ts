@@ -36,6 +36,8 @@ export interface ResultsSummary {
   readonly pilots: readonly PilotPlace[]
   /** How it came about: machine, versions, duration. */
   readonly circumstances: readonly string[]
+  /** BM25's constants, the same on every set. */
+  readonly lexical?: string
   /** What the evaluation left out, and why. */
   readonly notices: readonly string[]
   /** Train queries that the paper's routers learned from, by set. */

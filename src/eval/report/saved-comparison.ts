@@ -12,6 +12,13 @@ export interface SavedComparison extends Comparison {
   readonly versions?: Readonly<Record<string, string>>
   readonly machine?: string
   readonly notices?: readonly string[]
+  readonly lexical?: {
+    readonly k1: number
+    readonly b: number
+    readonly titleWeight: number
+    readonly stopWords?: { readonly list: string; readonly words: number }
+    readonly stemmer?: string
+  }
   readonly learnedFrom?: Readonly<Record<string, number>>
 }
 
@@ -29,6 +36,7 @@ export function summarise({ comparison, queries, pilots, studies }: SavedResults
     versions = {},
     notices = [],
     learnedFrom = {},
+    lexical,
   } = comparison
   const systems = Object.entries(comparison.systems).map(([name, scores]) => systemSummary(name, scores))
   const metrics = [...new Set(systems.flatMap(({ mean }) => Object.keys(mean)))]
@@ -48,6 +56,7 @@ export function summarise({ comparison, queries, pilots, studies }: SavedResults
     pilots: pilots.map((pilot) => ({ ...pilot, place: [rounded(pilot.place[0]), rounded(pilot.place[1])] })),
     notices,
     learnedFrom,
+    ...(lexical && { lexical: lexicalSettings(lexical) }),
     circumstances: [
       ...(Number.isFinite(seconds) ? [seconds < 90 ? `${Math.round(seconds)} seconds` : `${Math.round(seconds / 60)} minutes`] : []),
       ...(machine === undefined ? [] : [machine]),
@@ -56,10 +65,12 @@ export function summarise({ comparison, queries, pilots, studies }: SavedResults
   }
 }
 
+const knownPacks: Readonly<Record<string, string>> = { bundled: 'Shipped pack', 'paper-setting': 'Paper’s setting' }
+
 /** Names of tabs: what tells the directories apart. */
 export function labels(directories: readonly string[], all: readonly SavedResults[]): string[] {
   const plain = all.map(({ comparison: { pack, merged, split } }) => {
-    const name = pack === undefined ? 'An index' : pack.name === 'bundled' ? 'Shipped pack' : pack.name
+    const name = pack === undefined ? 'An index' : (knownPacks[pack.name] ?? pack.name)
     const where = pack === undefined ? '' : merged ? ', merged' : ', alone'
     return `${name}${where}${split === 'test' ? '' : ` (${split})`}`
   })
@@ -95,6 +106,11 @@ function systemSummary(name: string, { mean, sets, intervals, significance = {},
       },
     }),
   }
+}
+
+function lexicalSettings({ k1, b, titleWeight, stopWords, stemmer }: NonNullable<SavedComparison['lexical']>): string {
+  const words = stopWords && `${stopWords.list} of ${stopWords.words} stop words`
+  return [`k1 ${k1}`, `b ${b}`, `titles weigh ${titleWeight}`, words, stemmer && `stemmed by ${stemmer}`].filter(Boolean).join(', ')
 }
 
 function rounded(value: number): number {

@@ -28,6 +28,7 @@ export function about({ results }: View, { documents }: ReportSummary): HTMLElem
                 .join(', ')}.`,
             )
           : '',
+        results.lexical === undefined ? '' : entry('BM25’s constants', `${results.lexical}; the same on every set.`),
         ...results.notices.map((notice) => entry('Note', notice)),
         ...results.metrics.map((metric) =>
           entry(metricLabel(metric), `${capital(metricNames[metric.split('@')[0]!] ?? 'a score')}; counted as trec_eval does. 0 to 100.`),
@@ -47,7 +48,7 @@ export function about({ results }: View, { documents }: ReportSummary): HTMLElem
           .map(({ name }) => entry(nameOf(name).label, nameOf(name).sentence, ' ', h('code', {}, name))),
         entry(
           'What was left out',
-          `This file holds ${count(results.saved)} questions of these results, at most 5 hits of each list, at most 20 relevant documents of each question, the first ${documents.characters} characters of titles and texts, and the first 600 of a question.`,
+          `This file holds ${count(results.saved)} questions of these results, at most 5 hits of each list, at most 20 relevant documents of each question besides those among the hits, the first ${documents.characters} characters of titles and texts, and the first 600 of a question.`,
         ),
       ),
     ),

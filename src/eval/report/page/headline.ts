@@ -19,7 +19,7 @@ export function headline({ results, metric: { value: first } }: View): HTMLEleme
         'Routed over general',
         signed(gain),
         'points',
-        `Routing takes the mean ${label} from ${points(score(general))} to ${points(score(routed))}. ${tally(routed, general, first, sets)}`,
+        `Routing takes the mean ${label} from ${points(score(general))} to ${points(score(routed))}. ${tally(routed, general, first, sets)}${hybrid ? ` Fused with BM25, as users get it: ${points(score(hybrid))}.` : ''}`,
       ),
     )
     const most = oracle && score(oracle)! - score(general)!

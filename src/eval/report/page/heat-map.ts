@@ -42,7 +42,7 @@ export function heatMap({ results, metric }: View): HTMLElement {
     const all = cells()
     const most = range(all)
     // Less than proportional: a few points matter, and one late domain's fifty must not make them invisible.
-    const strength = ({ value }: Pick<Cell, 'value'>): number => (Math.abs(value) / most) ** 0.65
+    const strength = ({ value }: Pick<Cell, 'value'>): number => Math.sqrt(Math.abs(value) / most)
     const fill = (cell: Pick<Cell, 'value'>): string =>
       `color-mix(in oklab, var(${cell.value < 0 ? '--cold' : '--warm'}) ${(100 * strength(cell)).toFixed(1)}%, var(--neutral))`
     const stops = Array.from({ length: 21 }, (_, i) => fill({ value: (most * (i - 10)) / 10 }))
@@ -120,7 +120,7 @@ export function heatMap({ results, metric }: View): HTMLElement {
             { class: 'scale' },
             h('span', {}, 'worse than general'),
             gradient,
-            h('span', {}, 'better'),
+            h('span', {}, 'better (the colour is the square root of the difference)'),
             ends,
             h('span', {}, h('i', { class: 'frame', 'aria-hidden': 'true' }), ' the expert the set belongs to'),
           ),

@@ -348,7 +348,8 @@ function figure(view: View, queries: Queries, points: readonly Point[], experts:
       h('span', {}, h('i', { class: 'shape ring' }), ' two experts, fused'),
       h('span', {}, h('i', { class: 'shape cross' }, '×'), ' fallback to the general model'),
       kindNames.length > 0 && h('span', {}, h('i', { class: 'shape square' }), ' pilot; the larger, the more questions it stands for'),
-      left > 0 && h('span', {}, `${left.toLocaleString('en-US')} further questions have no place on the map`),
+      left > 0 &&
+        h('span', {}, `${points.length.toLocaleString('en-US')} of ${queries.count.toLocaleString('en-US')} questions are on the map`),
     ),
   )
 }

@@ -96,9 +96,13 @@ export const groupOrder: readonly Group[] = ['baseline', 'paper', 'ours', 'exper
 /** Names of systems worth showing, group by group: `routed` is `router:default` under another name. */
 export function inOrder(systems: readonly string[]): readonly string[] {
   const twice = systems.includes('router:default')
-  return systems
-    .filter((name) => !(twice && name === 'routed'))
-    .sort((a, b) => groupOrder.indexOf(nameOf(a).group) - groupOrder.indexOf(nameOf(b).group))
+  return systems.filter((name) => !(twice && name === 'routed')).sort((a, b) => place(a) - place(b))
+}
+
+/** Groups first; within one as listed above, and what is not there after that, as it was. */
+function place(system: string): number {
+  const own = Object.keys(known).indexOf(system)
+  return 1000 * groupOrder.indexOf(nameOf(system).group) + (own < 0 ? 999 : own)
 }
 
 export function shownSystems({ systems }: ResultsSummary): readonly SystemSummary[] {

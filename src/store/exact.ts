@@ -215,7 +215,8 @@ export function exactStore({ lexical, threads: shared }: ExactStoreOptions = {})
     async get(wanted, { signal } = {}) {
       open(signal)
       checkIds(wanted)
-      return wanted.map((id) => (rowOf.has(id) ? { document: { id, text: '' }, hash: '', spaces: [...spaces.keys()].sort() } : undefined))
+      const names = [...spaces.keys()].sort()
+      return wanted.map((id) => (rowOf.has(id) ? { document: { id, text: '' }, hash: '', spaces: names } : undefined))
     },
 
     async sample(space, count, { signal } = {}) {

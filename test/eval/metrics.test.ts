@@ -203,6 +203,8 @@ describe('evaluate, against stored references', () => {
     const tied = [...run.values()].filter((hits) => new Set(hits.map(({ score }) => Math.fround(score))).size < hits.length)
 
     expect(tied.length).toBeGreaterThan(30)
+    expect([...run.values()].filter((hits) => hits.length > 100).length).toBeGreaterThan(1)
+    expect([...qrels].filter(([query]) => run.get(query)?.some(({ id }) => !qrels.get(query)!.has(id))).length).toBeGreaterThan(30)
     expect([...qrels.keys()].filter((query) => !run.has(query)).length).toBeGreaterThan(1)
     expect([...qrels.values()].some((grades) => [...grades.values()].includes(-1))).toBe(true)
   })

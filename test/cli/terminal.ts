@@ -5,16 +5,20 @@ import type { Environment, Interrupt } from '../../src/cli/environment.ts'
 import { runCli } from '../../src/cli/program.ts'
 import { memoryStore } from '../../src/store/memory.ts'
 import { toy } from '../engine-fixture.ts'
+import { folder } from './folder.ts'
 
 /** A terminal in memory, and an index that outlives the commands: the toy engine, with these experts besides, over a memory store. */
 export function terminal(experts: readonly Expert[] = []) {
   // Engines close their store; this one is the disk.
   const store = { ...memoryStore(), close: async () => {} }
   const opened: OpenOptions[] = []
+  const cache = folder()
   const listeners = new Set<(signal: Interrupt) => void>()
 
   return {
     store,
+    /** XDG_CACHE_HOME of the commands. */
+    cache,
     /** What the commands opened the engine with. */
     opened,
     /** Returns whether somebody listened. */
@@ -27,7 +31,8 @@ export function terminal(experts: readonly Expert[] = []) {
       const environment: Environment = {
         stdout: stdout.stream,
         stderr: stderr.stream,
-        variables: {},
+        // A cache of its own: tests neither fill nor depend on the user's.
+        variables: { XDG_CACHE_HOME: cache },
         async open(options) {
           opened.push(options)
           const { engine } = await toy(store)

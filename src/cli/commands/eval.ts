@@ -31,8 +31,8 @@ interface EvalOptions {
   readonly runs?: string
   readonly run?: readonly string[]
   readonly skipBad?: boolean
-  /** A directory, `true` for the usual one, `false` for none. */
-  readonly cache: string | boolean
+  /** A directory, `false` for none. @default the usual one */
+  readonly cache?: string | false
   /** A file, or `true` for standard output. */
   readonly json?: string | true
   readonly markdown?: string
@@ -153,11 +153,10 @@ async function askPack(
   signal: AbortSignal,
 ): Promise<Comparison> {
   const { defaultMetrics, evaluatePack, writeReport } = await import('../../eval/index.ts')
-  const { merged = false, fresh = false, routerQueries, runs, run, report, cache } = options
+  const { merged = false, fresh = false, routerQueries, runs, run, report, cache = usualCache(environment) } = options
   const progress = progressView(environment.stderr, { label: 'Evaluating', quiet: options.quiet ?? false })
   const temporary = report !== undefined && options.out === undefined ? await mkdtemp(join(tmpdir(), 'pilotfish-results-')) : undefined
   const out = options.out ?? temporary
-  const cacheDirectory = cache === true ? usualCache(environment) : cache
   const how: EvaluatePackOptions = {
     ...asked(options),
     merged,
@@ -167,7 +166,7 @@ async function askPack(
     ...(out !== undefined && { out }),
     ...(runs !== undefined && { runs }),
     ...(run && { readRuns: run }),
-    ...(cacheDirectory !== false && { cache: cacheDirectory }),
+    ...(cache !== false && { cache }),
     ...bad.hook,
     details: () => circumstances(options, options.metrics ?? defaultMetrics, bad),
     signal,

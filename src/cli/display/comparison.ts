@@ -55,7 +55,7 @@ export function costsTable({ systems }: Pick<Comparison, 'systems'>, { dim }: Pa
   if (told.length === 0) return ''
   const label = 'per query'
   const first = Math.max(label.length, ...told.map(([name]) => displayWidth(name)))
-  const row = (name: string, cells: readonly string[]): string => name.padEnd(first) + cells.map((cell) => alignRight(cell, 13)).join('')
+  const row = (name: string, cells: readonly string[]): string => name.padEnd(first) + cells.map((cell) => alignRight(cell, 12)).join('')
   const share = (value: number | undefined): string => (value === undefined ? '–' : `${percent(value, 1)} %`)
   const lines = told.map(([name, { cost, accuracy }]) =>
     row(name, [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { palette } from '../../../src/cli/display/colour.ts'
-import { routesTable, scoresTable } from '../../../src/cli/display/comparison.ts'
+import { costsTable, routesTable, scoresTable } from '../../../src/cli/display/comparison.ts'
 import type { Comparison } from '../../../src/eval/index.ts'
 
 const plain = palette({} as never, {})
@@ -69,6 +69,51 @@ describe('scoresTable', () => {
     const text = scoresTable(comparison(['a'], ['bm25', 'routed', 'oracle:query']), 'ndcg@10', 100, marked)
 
     expect(text.split('\n').filter((line) => line.includes('<'))).toEqual([expect.stringMatching(/^routed +< +1\.0>< +1\.0>$/)])
+  })
+})
+
+describe('scores that were tested', () => {
+  const tested = (systems: readonly string[]): Comparison => {
+    const plainOne = comparison(['a', 'b'], systems)
+    const of = (p: number) => ({ 'ndcg@10': { difference: 0.1, interval: [0, 0.2], p } as const })
+    const routed = { ...plainOne.systems.routed!, significance: { general: { mean: of(0.01), sets: { a: of(0.2), b: of(0.049) } } } }
+    return { ...plainOne, systems: { ...plainOne.systems, routed } }
+  }
+
+  it('have a mark where they differ from the general expert by more than chance', () => {
+    const lines = scoresTable(tested(['general', 'routed']), 'ndcg@10', 100, plain).split('\n')
+
+    expect(lines.slice(2, 4)).toEqual(['general         0.0     0.0    1.0 ', 'routed          1.0†    1.0    2.0†'])
+  })
+
+  it.each([80, 100])('keep within %i columns', (width) => {
+    const text = scoresTable(tested(['general', 'routed', 'router:classification-head']), 'ndcg@10', width, plain)
+
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(width)
+  })
+})
+
+describe('costsTable', () => {
+  it('says what queries cost and how often routers were right, in 100 columns', () => {
+    const one = comparison(['a'], ['router:expert-classifiers', 'oracle:set'])
+    const systems = {
+      ...one.systems,
+      'router:expert-classifiers': {
+        ...one.systems['router:expert-classifiers']!,
+        cost: { passes: 1, lookups: 0.8, stores: 1.25, lexical: 1, sets: {} },
+        accuracy: { best: 0.871, sets: {} },
+      },
+    }
+
+    const lines = costsTable({ systems }, plain).split('\n')
+
+    expect(lines[1]).toBe('router:expert-classifiers        1.00        0.80        1.25     100.0 %      87.1 %           –')
+    expect(lines).toHaveLength(3)
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(100)
+  })
+
+  it('is empty where nobody says', () => {
+    expect(costsTable(comparison(['a'], ['bm25']), plain)).toBe('')
   })
 })
 

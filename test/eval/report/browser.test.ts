@@ -171,6 +171,16 @@ describe.skipIf(chromiumPath === undefined)(
       expect(await page.locator('#query .status').textContent()).toContain('180 questions')
     })
 
+    it('says so where a browser is too old', async () => {
+      const context = await browser.newContext()
+      await context.addInitScript(() => Reflect.deleteProperty(window, 'DecompressionStream'))
+      const old = await context.newPage()
+      await old.goto(pathToFileURL(file).href)
+
+      expect(await old.locator('#loading').textContent()).toMatch(/^This browser is too old to unpack the report\. Chrome 111/)
+      await context.close()
+    })
+
     it('fits narrow and wide windows, in both themes', async () => {
       for (const [width, scheme] of [
         [380, 'light'],

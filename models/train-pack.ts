@@ -9,12 +9,23 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { loadStaticModel, type StaticModel } from '../src/encoder/static-model.ts'
-import { PilotfishError } from '../src/errors.ts'
+import { PilotfishError, TrainingRefusedError } from '../src/errors.ts'
 import { writeSafetensors } from '../src/safetensors.ts'
 import type { LexicalOptions } from '../src/store/store.ts'
-import { baseFiles, dequantizeRows, quantizeRows, tableFile, trainBase, trainExpert, type LearnedTable } from '../src/train/index.ts'
+import {
+  baseFiles,
+  dequantizeRows,
+  quantizeRows,
+  tableFile,
+  trainBase,
+  trainExpert,
+  type LearnedTable,
+  type TableExpertOptions,
+  type TrainedExpert,
+} from '../src/train/index.ts'
+import { random, shuffled } from '../src/train/random.ts'
 import { baseCheckpoints } from './training/checkpoint.ts'
-import { recipes, type MultiTaskRecipe, type Recipe } from './training/recipes.ts'
+import { recipes, type ExpertSettings, type MultiTaskRecipe, type Recipe } from './training/recipes.ts'
 import { bundledPilots } from './training/pilots.ts'
 import { scoreGeneral, type Score } from './training/score.ts'
 import { baseTask, readTrainingSet, type TrainingSet } from './training/sets.ts'
@@ -105,25 +116,14 @@ async function makeBase(): Promise<void> {
 
 async function makeExperts(base: StaticModel): Promise<void> {
   const manifest: Manifest = { ...readManifest(), experts: given.only ? readManifest().experts : [] }
-  for (const { name, sets: names, description, rates, steps, temperature, ...rest } of experts) {
+  for (const { name, sets: names, description, sweep } of experts) {
     if (given.only && given.only !== name) continue
     const path = `experts/${name}/table.safetensors`
     manifest.experts = manifest.experts.filter((expert) => expert.name !== name)
     try {
       const own = sets.filter((set) => names.includes(set.name))
-      const expert = await trainExpert({
-        name,
-        base,
-        seed,
-        rates,
-        steps,
-        temperature,
-        ...rest,
-        method: 'table',
-        pairs: own.map(expertSet),
-        foreign: sets.filter((set) => !own.includes(set)).flatMap(({ documents }) => documents.slice(0, 2000).map(textOf)),
-        onProgress: reporter(name),
-      })
+      const foreign = alike(sets.filter((set) => !own.includes(set)))
+      const expert = await bestOf(name, sweep, { name, base, seed, method: 'table', pairs: own.map(expertSet), foreign })
       write(path, tableFile(expert.changes, base.dimensions, bits))
       const scores = measure(expert.changes, own, base)
       const heldOut = { general: expert.heldOut.general, expert: mean(scores.map((score) => score.expert.heldOut)) }
@@ -160,29 +160,35 @@ function chosenRecipe(name: string): Recipe {
   return found
 }
 
+/** Trains with every setting; the best on held-out queries is kept. */
+async function bestOf(name: string, sweep: readonly ExpertSettings[], options: TableExpertOptions): Promise<TrainedExpert<LearnedTable>> {
+  let best: TrainedExpert<LearnedTable> | undefined
+  for (const settings of sweep) {
+    const trained = await trainExpert({ ...options, ...settings, force: true, onProgress: reporter(name) })
+    const { heldOut, rate, steps, pull } = trained
+    const found = `rate ${rate}, step ${steps}, pull ${pull}`
+    if (sweep.length > 1) say(`${name} ${JSON.stringify(settings)}: ${percent(heldOut.general)} → ${percent(heldOut.expert)} (${found})`)
+    if (!best || heldOut.expert > best.heldOut.expert) best = trained
+  }
+  if (best!.heldOut.expert <= best!.heldOut.general && !options.force) throw new TrainingRefusedError(name, best!.heldOut)
+  return best!
+}
+
+/** Documents of other domains: 1500 of every set, small ones several times over, so that the nearest domain is not the rarest. */
+function alike(others: readonly TrainingSet[]): string[] {
+  return others.flatMap(({ documents }) => {
+    const mixed = shuffled(documents, random(seed, 3))
+    return Array.from({ length: 1500 }, (_, i) => textOf(mixed[i % mixed.length]!))
+  })
+}
+
 /** One query side for the questions of all sets: every setting of the sweep, the best on held-out queries is kept. */
 async function makeMultiTask(base: StaticModel, { sweep }: MultiTaskRecipe): Promise<void> {
   const name = 'multi-task'
   const path = `experts/${name}/table.safetensors`
-  const pairs = sets.map(expertSet)
-  let best: { readonly changes: LearnedTable; readonly heldOut: number } | undefined
-  for (const settings of sweep) {
-    const { changes, heldOut, steps } = await trainExpert({
-      name,
-      base,
-      seed,
-      ...settings,
-      method: 'table',
-      force: true,
-      pairs,
-      foreignSets: true,
-      onProgress: reporter(name),
-    })
-    say(`${name} ${JSON.stringify(settings)}: ${percent(heldOut.general)} → ${percent(heldOut.expert)} at step ${steps}`)
-    if (!best || heldOut.expert > best.heldOut) best = { changes, heldOut: heldOut.expert }
-  }
-  write(path, tableFile(best!.changes, base.dimensions, bits))
-  const scores = measure(best!.changes, sets, base)
+  const best = await bestOf(name, sweep, { name, base, seed, method: 'table', force: true, pairs: sets.map(expertSet), foreignSets: true })
+  write(path, tableFile(best.changes, base.dimensions, bits))
+  const scores = measure(best.changes, sets, base)
   const heldOut = { general: mean(scores.map(({ general }) => general.heldOut)), expert: mean(scores.map(({ expert }) => expert.heldOut)) }
   const manifest = readManifest()
   const entry = {

@@ -112,7 +112,7 @@ function spokenSets(): PilotSet[] {
     name: `spoken ${expert}`,
     expert,
     queries: texts.map((text) => ({ text })),
-    weight: 10,
+    weight: 40,
   }))
 }
 

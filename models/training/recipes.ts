@@ -14,11 +14,12 @@ export interface Recipe {
   readonly multiTask?: MultiTaskRecipe
 }
 
-/** What an expert learns from, and the settings that won on held-out queries. */
-export interface ExpertRecipe extends ExpertSettings {
+/** What an expert learns from, and the settings that are tried; the best on held-out queries are kept. */
+export interface ExpertRecipe {
   readonly name: string
   readonly sets: readonly string[]
   readonly description: string
+  readonly sweep: readonly ExpertSettings[]
 }
 
 export interface ExpertSettings {
@@ -40,61 +41,48 @@ const medical: ExpertRecipe = {
   name: 'medical',
   sets: ['medquad'],
   description: 'Consumer health: diseases, symptoms, treatments, medicines',
-  rates: [1e-2],
-  steps: 800,
-  temperature: 0.03,
+  sweep: [{ rates: [1e-2], steps: 800, temperature: 0.03 }],
 }
 
 const shell: ExpertRecipe = {
   name: 'shell',
   sets: ['tldr-pages', 'nl2bash'],
   description: 'Command-line tools and shell one-liners',
-  rates: [1e-2],
-  steps: 300,
-  temperature: 0.05,
+  sweep: [{ rates: [1e-2], steps: 300, temperature: 0.05 }],
 }
 
 const code: ExpertRecipe = {
   name: 'code',
   sets: ['cosqa'],
   description: 'Python functions',
-  rates: [2e-3],
-  steps: 120,
-  temperature: 0.05,
+  sweep: [{ rates: [2e-3], steps: 120, temperature: 0.05 }],
 }
 
 const tools: ExpertRecipe = {
   name: 'tools',
   sets: ['metatool', 'seal-tools', 'apibench'],
   description: 'Which tool, plugin, API or model to use for a task',
-  rates: [5e-3],
-  steps: 200,
-  temperature: 0.05,
-  hardNegatives: 1,
+  sweep: [{ rates: [5e-3], steps: 200, temperature: 0.05, hardNegatives: 1 }],
 }
 
 const bank: ExpertRecipe = {
   name: 'bank',
   sets: ['banking77'],
   description: 'Bank customer support: cards, transfers, top-ups, identity',
-  rates: [3e-2],
-  steps: 700,
-  temperature: 0.03,
+  sweep: [{ rates: [3e-2], steps: 700, temperature: 0.03 }],
 }
 
 const assistant: ExpertRecipe = {
   name: 'assistant',
   sets: ['clinc150'],
   description: 'Everyday requests to an assistant: travel, home, calendar, small talk',
-  rates: [3e-2],
-  steps: 700,
-  temperature: 0.03,
+  sweep: [{ rates: [3e-2], steps: 700, temperature: 0.03 }],
 }
 
 /** The nine free sets; the questions of two of them arrive after the base. */
 export const bundled: Recipe = {
   name: 'bundled',
-  version: '0.2.0',
+  version: '0.3.0',
   sets: ['medquad', 'tldr-pages', 'nl2bash', 'cosqa', 'banking77', 'metatool', 'seal-tools', 'apibench', 'clinc150'],
   late: ['banking77', 'clinc150'],
   stages: defaultStages,
@@ -112,28 +100,24 @@ export const paper: Recipe = {
   late: [...bundled.sets, 'fm2', 'climate-fever-sent', 'argkp'],
   stages: [{ name: 'texts', steps: 2500, pairShare: 0 }],
   experts: [
-    medical,
-    { ...shell, rates: [1e-2, 2e-2], steps: 600 },
-    { ...code, rates: [5e-3, 1e-2, 2e-2], steps: 400 },
-    { ...tools, rates: [5e-3, 1e-2, 2e-2], steps: 600 },
-    bank,
+    { ...medical, sweep: tried([1e-2], [800, 1600], [0.03]) },
+    { ...shell, sweep: tried([1e-2, 2e-2], [600], [0.03, 0.05]) },
+    { ...code, sweep: tried([1e-2, 2e-2], [400], [0.05], [0.3, 0.5]) },
+    { ...tools, sweep: tried([1e-2, 2e-2], [800], [0.03, 0.05]) },
+    { ...bank, sweep: tried([3e-2], [700], [0.03]) },
     {
       name: 'claims',
       sets: ['fm2', 'climate-fever-sent'],
       description: 'Evidence for and against claims',
-      rates: [5e-3, 1e-2, 2e-2],
-      steps: 600,
-      temperature: 0.05,
+      sweep: tried([1e-2, 2e-2], [600], [0.03, 0.05]),
     },
     {
       name: 'arguments',
       sets: ['argkp'],
       description: 'Arguments that make a point',
-      rates: [5e-3, 1e-2, 2e-2],
-      steps: 200,
-      temperature: 0.05,
+      sweep: tried([5e-3, 1e-2, 2e-2], [200], [0.05], [0.3, 0.5]),
     },
-    assistant,
+    { ...assistant, sweep: tried([3e-2], [700], [0.03]) },
   ],
   // Each run has the steps of all experts together.
   multiTask: {
@@ -147,3 +131,15 @@ export const paper: Recipe = {
 }
 
 export const recipes: Readonly<Record<string, Recipe>> = { bundled, paper }
+
+/** Every combination. */
+function tried(
+  rates: readonly number[],
+  steps: readonly number[],
+  temperatures: readonly number[],
+  dropouts: readonly number[] = [0, 0.3],
+): ExpertSettings[] {
+  return steps.flatMap((count) =>
+    temperatures.flatMap((temperature) => dropouts.map((dropout): ExpertSettings => ({ rates, steps: count, temperature, dropout }))),
+  )
+}

@@ -562,6 +562,32 @@ export function describeStore(name: string, open: OpenStore): void {
       })
     })
 
+    describe('sampling', () => {
+      freshStore()
+
+      it('gives all there are, or so many, spread over the collection', async () => {
+        await store.upsert(Array.from({ length: 100 }, (_, i) => entry(`d${String(i).padStart(3, '0')}`, i < 50 ? north : east)))
+
+        const all = await store.sample!('base', 1000)
+        const some = await store.sample!('base', 10)
+
+        expect(all.total).toBe(100)
+        expect(new Set(all.documents.map(({ document }) => document.id)).size).toBe(100)
+        expect(some.total).toBe(100)
+        expect(new Set(some.documents.map(({ document }) => document.id)).size).toBe(10)
+        expect(some.documents.filter(({ vector }) => vector[0] === north[0]).length).toBe(5)
+        expect(await store.sample!('base', 10)).toEqual(some)
+      })
+
+      it('gives none of a space that is not there, and none that was deleted', async () => {
+        await store.upsert([entry('a', north), entry('b', east)])
+        await store.delete({ ids: ['a'] })
+
+        expect((await store.sample!('other', 10)).documents).toEqual([])
+        expect((await store.sample!('base', 10)).documents.map(({ document }) => document.id)).toEqual(['b'])
+      })
+    })
+
     describe('bad input', () => {
       // Nothing here is stored, so one store serves all.
       beforeAll(async () => {

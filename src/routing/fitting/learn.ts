@@ -15,8 +15,13 @@ import {
 import { isSearched, type HeldOutQuery, type QueryGroup } from './queries.ts'
 import { topicLogOdds } from './topics.ts'
 
-/** Lessons a set gives at most: from 300 to 1500 routing accuracy rises by 2.5 points, and large sets must not drown small ones. */
-const mostLessons = 1500
+/**
+ * Lessons a set gives at most. From 300 to 1500 routing accuracy on held-out queries rises by 2.5 points, to 10,000 by another 1.4
+ * (clinc150, of 150 intents, by 4.7).
+ */
+const mostLessons = 10_000
+/** Lessons that count in full. Of more, each counts the less: experts weigh the same whatever they have, but of one expert's sets the largest would drown the others. */
+const fullLessons = 3000
 /** Sentences a set gives at most, and what one teaches beside a query: enough for the words of the domain, too little to take documents for questions. */
 const mostPassages = 3000
 const passageWeight = 0.3
@@ -37,7 +42,7 @@ export async function learnRouter(
     const queries = interleaved(own.map((group) => group.queries))
     const examples = own.flatMap(({ queries: asked, lessons, passages = [], weight = 1 }) => [
       ...asked.map(({ text }) => ({ text, weight })),
-      ...lessons.slice(0, mostLessons).map((text) => ({ text, weight })),
+      ...lessons.slice(0, mostLessons).map((text) => ({ text, weight: weight * Math.min(1, fullLessons / lessons.length) })),
       ...passages.slice(0, mostPassages).map((text) => ({ text, weight: passageWeight })),
     ])
     const kinds = own.filter(isSearched).map(({ set, queries: asked, lessons }) => ({

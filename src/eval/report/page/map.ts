@@ -3,28 +3,10 @@ import type { PilotPlace } from '../../results.ts'
 import { h, picker, section, toggles } from './dom.ts'
 import { expertColour, expertNames, nameOf, percent } from './names.ts'
 import type { Queries } from './data.ts'
+import { paintMap } from './map-painting.ts'
+import { bounds, general, neighbour, pointsOf, type Frame, type Point } from './map-points.ts'
 import { onTheme } from './theme.ts'
 import type { View } from './view.ts'
-
-interface Point {
-  readonly query: number
-  readonly x: number
-  readonly y: number
-  /** The expert asked first; `general` for a fallback. */
-  readonly expert: string
-  readonly decision: string
-  readonly set: string
-}
-
-/** Window of the map that is on show, in the map's own units. */
-interface Frame {
-  x0: number
-  x1: number
-  y0: number
-  y1: number
-}
-
-const general = 'general'
 
 /** Pilots and questions in two dimensions. Drawn on a canvas: 18,800 marks of SVG would make a page crawl. */
 export function map(view: View): HTMLElement {
@@ -56,16 +38,6 @@ export function map(view: View): HTMLElement {
 function pilotsOf(router: string): string {
   if (router === 'router:default') return "Pilotfish's router"
   return router.startsWith('router:pilot-') ? "The paper's pilot library" : nameOf(router).label
-}
-
-function pointsOf(queries: Queries): Point[] {
-  return Array.from({ length: queries.count }, (_, query) => query).flatMap((query): Point[] => {
-    const place = queries.place(query)
-    if (!place) return []
-    const decision = queries.decision(query)
-    const expert = decision === 'fallback' ? general : (queries.asked(query)[0]?.expert ?? general)
-    return [{ query, x: place[0], y: place[1], expert, decision, set: queries.set(query) }]
-  })
 }
 
 function figure(view: View, queries: Queries, points: readonly Point[], experts: readonly string[]): HTMLElement {
@@ -122,51 +94,19 @@ function figure(view: View, queries: Queries, points: readonly Point[], experts:
     })
   }
   const paint = (): void => {
-    const ratio = Math.max(1, window.devicePixelRatio)
-    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio)
-    if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio)
-    const context = canvas.getContext('2d')!
-    context.setTransform(ratio, 0, 0, ratio, 0, 0)
-    context.clearRect(0, 0, width, height)
-    const style = getComputedStyle(canvas)
-    const colours = new Map(names.map((name) => [name, resolved(style, expertColour(experts, name))]))
-    const ink = style.getPropertyValue('--ink')
-    const card = style.getPropertyValue('--card')
-    const { x, y } = scales()
-    const zoom = (whole.x1 - whole.x0) / (frame.x1 - frame.x0)
-    const radius = Math.min(6, (points.length > 6000 ? 1.7 : points.length > 1500 ? 2.3 : 3) * Math.sqrt(zoom))
-    const inside = (px: number, py: number): boolean => px > -20 && px < width + 20 && py > -20 && py < height + 20
-
-    context.lineWidth = 1.4
-    for (const point of visible) {
-      const [px, py] = [x(point.x), y(point.y)]
-      if (!inside(px, py)) continue
-      mark(context, point.decision, px, py, radius, colours.get(point.expert) ?? ink)
-    }
-    for (const { expert, place, weight } of pilots) {
-      if (!shown.has(expert)) continue
-      const [px, py] = [x(place[0]), y(place[1])]
-      if (!inside(px, py)) continue
-      const side = Math.min(16, 6 + 1.4 * Math.log2(1 + weight)) * (width < 500 ? 0.65 : 1)
-      context.globalAlpha = 1
-      context.fillStyle = colours.get(expert) ?? ink
-      context.strokeStyle = card
-      context.lineWidth = 4
-      context.strokeRect(px - side / 2, py - side / 2, side, side)
-      context.fillRect(px - side / 2, py - side / 2, side, side)
-      context.strokeStyle = ink
-      context.lineWidth = 1.5
-      context.strokeRect(px - side / 2, py - side / 2, side, side)
-    }
-    context.globalAlpha = 1
-    for (const point of [points.find(({ query }) => query === view.query.value), active]) {
-      if (!point) continue
-      context.strokeStyle = ink
-      context.lineWidth = 2
-      context.beginPath()
-      context.arc(x(point.x), y(point.y), radius + 5, 0, 2 * Math.PI)
-      context.stroke()
-    }
+    const ringed = [points.find(({ query }) => query === view.query.value), active].filter((point) => point !== undefined)
+    const shownPilots = pilots.filter(({ expert }) => shown.has(expert))
+    paintMap(canvas, {
+      width,
+      height,
+      ...scales(),
+      zoom: (whole.x1 - whole.x0) / (frame.x1 - frame.x0),
+      experts,
+      total: points.length,
+      points: visible,
+      pilots: shownPilots,
+      ringed,
+    })
   }
 
   const point = (next: Point | undefined): void => {
@@ -352,63 +292,4 @@ function figure(view: View, queries: Queries, points: readonly Point[], experts:
         h('span', {}, `${points.length.toLocaleString('en-US')} of ${queries.count.toLocaleString('en-US')} questions are on the map`),
     ),
   )
-}
-
-function mark(context: CanvasRenderingContext2D, decision: string, x: number, y: number, radius: number, colour: string): void {
-  context.fillStyle = colour
-  context.strokeStyle = colour
-  context.globalAlpha = decision === 'expert' || decision === 'forced' ? 0.72 : 0.95
-  context.beginPath()
-  if (decision === 'fallback') {
-    const reach = radius * 1.1
-    context.moveTo(x - reach, y - reach)
-    context.lineTo(x + reach, y + reach)
-    context.moveTo(x - reach, y + reach)
-    context.lineTo(x + reach, y - reach)
-    context.stroke()
-  } else {
-    context.arc(x, y, decision === 'fused' ? radius * 1.25 : radius, 0, 2 * Math.PI)
-    if (decision === 'fused') context.stroke()
-    else context.fill()
-  }
-}
-
-/** The nearest question that lies in a direction: ahead rather than aside. */
-function neighbour(
-  points: readonly Point[],
-  from: Point | undefined,
-  [dx, dy]: readonly [number, number],
-  frame: Frame,
-): Point | undefined {
-  const start = from ?? { x: (frame.x0 + frame.x1) / 2, y: (frame.y0 + frame.y1) / 2 }
-  const [sx, sy] = [1 / (frame.x1 - frame.x0), 1 / (frame.y1 - frame.y0)]
-  let best: Point | undefined
-  let least = Infinity
-  for (const point of points) {
-    if (point === from) continue
-    const [x, y] = [(point.x - start.x) * sx, (point.y - start.y) * sy]
-    const ahead = x * dx + y * dy
-    if (from && ahead <= 0) continue
-    const cost = from ? Math.abs(ahead) + 3 * Math.abs(x * dy - y * dx) : Math.hypot(x, y)
-    if (cost < least) [best, least] = [point, cost]
-  }
-  return best
-}
-
-function bounds(points: readonly { readonly x: number; readonly y: number }[]): Frame {
-  let [x0, x1, y0, y1] = [Infinity, -Infinity, Infinity, -Infinity]
-  for (const { x, y } of points) {
-    x0 = Math.min(x0, x)
-    x1 = Math.max(x1, x)
-    y0 = Math.min(y0, y)
-    y1 = Math.max(y1, y)
-  }
-  if (x0 === x1) [x0, x1] = [x0 - 1, x1 + 1]
-  if (y0 === y1) [y0, y1] = [y0 - 1, y1 + 1]
-  return { x0, x1, y0, y1 }
-}
-
-/** A canvas knows no `var()`. */
-function resolved(style: CSSStyleDeclaration, colour: string): string {
-  return style.getPropertyValue(colour.slice('var('.length, -1)).trim()
 }

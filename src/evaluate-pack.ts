@@ -4,31 +4,18 @@ import type { BeirSet } from './eval/beir.ts'
 import type { Comparison } from './eval/comparison.ts'
 import { embeddingCache } from './eval/embedding-cache.ts'
 import { checkedOptions, type ComparisonOptions } from './eval/evaluate-engine.ts'
-import { scoredRuns } from './eval/foreign-runs.ts'
 import type { SetOwner } from './eval/oracles.ts'
 import { evaluationProgress, type PackEvaluationProgress } from './eval/progress.ts'
-import { resultsDirectory } from './eval/results-directory.ts'
-import { runFiles } from './eval/run-files.ts'
 import type { SetResult } from './eval/set-result.ts'
 import { statistics, summarise, type Statistics } from './eval/summarise.ts'
-import { bundledPack, loadPack, type LoadedPack } from './load-pack.ts'
-import { packCollection } from './pack-collection.ts'
+import { bundledPack, generalName, loadPack, type LoadedPack } from './load-pack.ts'
+import { packCollection, type PackCollectionOptions } from './pack-collection.ts'
 import { lexicalFacts, type LexicalFacts } from './pack-facts.ts'
-import { lessonSplit, packLessons } from './pack-lessons.ts'
-import {
-  circumstancesOf,
-  corpusFacts,
-  isLearned,
-  judge,
-  judgementsOf,
-  lessonSetsOf,
-  rivalsOf,
-  withoutLearned,
-  type CorpusFacts,
-} from './pack-plan.ts'
+import { packLessons } from './pack-lessons.ts'
+import { phasesOf, planEvaluation, summingUp, withoutLearned, type EvaluationPlan } from './pack-plan.ts'
 import { writePackResults } from './pack-results.ts'
-import { evaluateSet, type PackSet } from './pack-set.ts'
-import { checkPackSystems } from './pack-systems.ts'
+import { evaluateSet } from './pack-set.ts'
+import { defaultRouter, multiTaskName } from './pack-systems.ts'
 import { learnBaselineRouters } from './routing/baselines/index.ts'
 import type { RoutedQuery } from './routing/baselines/lessons.ts'
 import { searchThreads, type SearchThreads } from './store/exact/threads.ts'
@@ -109,75 +96,81 @@ async function evaluateLoaded(
   options: EvaluatePackOptions,
 ): Promise<PackComparison> {
   const started = performance.now()
-  const { merged = false, fresh = false, routerQueries = 300, onProgress } = options
-  const { split, metrics, topK, blockSize, signal } = checkedOptions(sets, options)
-  const stoppable = signal && { signal }
-  const notices: string[] = []
-  let wanted = checkPackSystems(pack, options.systems)
+  const plan = await planEvaluation(pack, sets, options)
+  const progress = evaluationProgress(phasesOf(plan, pack.experts.length), options.onProgress)
+  const embedder = options.cache === undefined ? {} : { embedder: embeddingCache(options.cache).encoder }
+  const under: Circumstances = { pack, threads, plan, options, progress, embedder, ...checkedOptions(sets, options) }
 
-  const judged = await Promise.all(sets.map((set) => judge(pack, set, split, wanted.includes('oracle:set'))))
-  const lessonSets = wanted.some(isLearned) ? lessonSetsOf(options.routerData ?? sets, sets, split) : []
-  if (lessonSets.length === 0) wanted = withoutLearned(wanted, options.systems, (notice) => notices.push(notice))
-  const foreign = await scoredRuns(options.readRuns ?? [], judged, { metrics, taken: wanted, onBadLine: options.onBadLine })
-  const corpora = new Map<BeirSet, CorpusFacts>()
-  for (const set of new Set([...sets, ...lessonSets])) corpora.set(set, await corpusFacts(set, signal))
-
-  const saved = options.out === undefined ? undefined : await resultsDirectory(options.out, fresh)
-  const pools: PackSet[][] = merged ? [judged] : judged.map((one) => [one])
-  const circumstances = await circumstancesBySet(pack, pools, lessonSets, corpora, [
-    split,
-    metrics,
-    topK,
-    wanted,
-    merged,
-    routerQueries,
-    options.runs ?? '',
-  ])
-  const finished = new Map<PackSet, SetResult>()
-  const asked = wanted.filter((system) => !system.startsWith('oracle:'))
-  const runs =
-    options.runs === undefined ? undefined : await runFiles(options.runs, { systems: asked, merged, resume: saved !== undefined && !fresh })
-  for (const one of judged) {
-    const result = await saved?.takeUp(one.set.name, circumstances.get(one)!)
-    if (result && (!runs || (await runs.has(one.set.name)))) finished.set(one, result)
+  const lessons = await learn(under)
+  const wanted = lessons.length > 0 ? plan.wanted : withoutLearned(plan.wanted, options.systems, plan.notices)
+  await askAll(under, wanted, lessons)
+  const results = plan.judged.map((one): SetResult => {
+    const result = plan.finished.get(one)!
+    return { ...result, scores: { ...result.scores, ...plan.foreign.get(one.set.name) } }
+  })
+  const steps = summingUp(plan.judged, plan.saved !== undefined)
+  const systems = await compare(under, wanted, results, (share) => progress.summedUp(share * steps.tests))
+  const { name, version } = pack.pack.manifest
+  const owners = results.flatMap(({ set, owner }) => (owner ? [[set, owner] as const] : []))
+  const comparison: PackComparison = {
+    pack: { name, version },
+    merged: options.merged ?? false,
+    split: under.split,
+    documents: sets.reduce((total, set) => total + plan.corpora.get(set)!.documents, 0),
+    queries: Object.fromEntries(results.map(({ set, queries }) => [set, queries.length])),
+    systems,
+    routes: Object.fromEntries(results.flatMap(({ set, routes }) => (routes ? [[set, routes] as const] : []))),
+    ...(owners.length > 0 && { owners: Object.fromEntries(owners) }),
+    ...(lessons.length > 0 && { learnedFrom: countBySet(lessons) }),
+    lexical: lexicalFacts(pack),
+    statistics,
+    notices: plan.notices,
+    seconds: (performance.now() - started) / 1000,
   }
-  if (finished.size > 0)
-    notices.push(`Took up ${[...finished.keys()].map(({ set }) => set.name).join(', ')} from an evaluation that was cut off.`)
+  if (plan.saved) {
+    const found = { comparison: { ...comparison, ...options.details?.() }, results, lessons, metric: under.metrics[0]! }
+    const onShare = (share: number): void => progress.summedUp(steps.tests + share * steps.map)
+    await writePackResults(pack, plan.saved, { ...found, documents: documentsOf(sets), onShare }, under.signal)
+  }
+  await plan.runs?.clear()
+  return comparison
+}
 
-  const open = pools.map((pool) => pool.filter((one) => !finished.has(one)))
-  const experts = pack.experts.length
-  const progress = evaluationProgress(
-    [
-      ...lessonSets.map((set) => ({ documents: corpora.get(set)!.documents, questions: routerQueries, experts })),
-      ...pools.flatMap((pool, i) =>
-        open[i]!.length === 0
-          ? []
-          : [{ documents: sum(pool, ({ set }) => corpora.get(set)!.documents), questions: sum(open[i]!, questionsOf), experts }],
-      ),
-    ],
-    onProgress,
-  )
-  const embedder = options.cache === undefined ? undefined : embeddingCache(options.cache).encoder
+interface Circumstances extends ReturnType<typeof checkedOptions> {
+  readonly pack: LoadedPack
+  readonly threads: SearchThreads
+  readonly plan: EvaluationPlan
+  readonly options: EvaluatePackOptions
+  readonly progress: ReturnType<typeof evaluationProgress>
+  readonly embedder: Pick<PackCollectionOptions, 'embedder'>
+}
 
+/** What the paper's routers learn from. */
+async function learn({ pack, threads, plan, progress, embedder, blockSize, signal }: Circumstances): Promise<RoutedQuery[]> {
+  const hooks = { onEmbedded: progress.embedded, onAnswered: progress.answered, ...embedder, ...(signal && { signal }) }
   const lessons: RoutedQuery[] = []
-  for (const set of lessonSets) {
-    const hooks = { onEmbedded: progress.embedded, onAnswered: progress.answered, ...(embedder && { embedder }) }
-    lessons.push(...(await packLessons(pack, threads, set, { queries: routerQueries, blockSize, ...hooks, ...stoppable })))
+  for (const set of plan.lessonSets) {
+    lessons.push(...(await packLessons(pack, threads, set, { queries: plan.routerQueries, blockSize, ...hooks })))
     progress.nextPool()
   }
-  if (lessons.length === 0) wanted = withoutLearned(wanted, options.systems, (notice) => notices.push(notice))
-  const routers = lessons.length > 0 ? await learnBaselineRouters(lessons, { ...stoppable }) : undefined
+  return lessons
+}
 
-  for (const [i, pool] of pools.entries()) {
-    if (open[i]!.length > 0) {
-      const depth = Math.max(50, 2 * (topK + 1))
-      const collection = packCollection(pack, threads, { depth, ...(routers && { routers }), ...(embedder && { embedder }) })
+/** Fills one collection after the other and asks the queries of its sets that are not finished. */
+async function askAll(under: Circumstances, wanted: readonly string[], lessons: readonly RoutedQuery[]): Promise<void> {
+  const { pack, threads, plan, progress, embedder, metrics, topK, blockSize, signal } = under
+  const { finished, saved, runs, circumstances } = plan
+  const stoppable = signal && { signal }
+  const depth = Math.max(50, 2 * (topK + 1))
+  const left = plan.pools.some(({ open }) => open.length > 0)
+  const routers = left && lessons.length > 0 ? { routers: await learnBaselineRouters(lessons, { ...stoppable }) } : {}
+  for (const { name, sets, open } of plan.pools) {
+    if (open.length > 0) {
+      const collection = packCollection(pack, threads, { depth, ...routers, ...embedder })
       try {
-        await collection.engine.add(documentsOf(pool.map(({ set }) => set)), {
-          onProgress: ({ done }) => progress.embedded(done),
-          ...stoppable,
-        })
-        for (const one of open[i]!) {
+        const documents = documentsOf(sets.map(({ set }) => set))
+        await collection.engine.add(documents, { onProgress: ({ done }) => progress.embedded(done), ...stoppable })
+        for (const one of open) {
           const run = await runs?.begin(one.set)
           const how = { metrics, systems: wanted, records: saved !== undefined, topK, blockSize, onAnswer: progress.answered, ...stoppable }
           const result = await evaluateSet(pack, one, collection, { ...how, ...(run && { onBlock: run.take }) })
@@ -191,70 +184,23 @@ async function evaluateLoaded(
       progress.nextPool()
     }
     await runs?.complete(
-      merged ? 'merged' : pool[0]!.set.name,
-      pool.map(({ set }) => set.name),
+      name,
+      sets.map(({ set }) => set.name),
     )
   }
-
-  const results = judged.map((one): SetResult => {
-    const result = finished.get(one)!
-    return { ...result, scores: { ...result.scores, ...foreign.get(one.set.name) } }
-  })
-  const names = [...wanted, ...Object.keys(foreign.get(sets[0]!.name) ?? {})]
-  const { name, version } = pack.pack.manifest
-  const owners = results.flatMap(({ set, owner }) => (owner ? [[set, owner] as const] : []))
-  const comparison: PackComparison = {
-    pack: { name, version },
-    merged,
-    split,
-    documents: sum(sets, (set) => corpora.get(set)!.documents),
-    queries: Object.fromEntries(results.map(({ set, queries }) => [set, queries.length])),
-    systems: await summarise(names, results, { metrics, rivals: (system) => rivalsOf(system, names), ...stoppable }),
-    routes: Object.fromEntries(results.flatMap(({ set, routes }) => (routes ? [[set, routes] as const] : []))),
-    ...(owners.length > 0 && { owners: Object.fromEntries(owners) }),
-    ...(lessons.length > 0 && { learnedFrom: countBySet(lessons) }),
-    lexical: lexicalFacts(pack),
-    statistics,
-    notices,
-    seconds: (performance.now() - started) / 1000,
-  }
-  if (saved) {
-    const whole = { ...comparison, ...options.details?.() }
-    await writePackResults(pack, saved, { comparison: whole, results, lessons, metric: metrics[0]!, documents: documentsOf(sets) }, signal)
-  }
-  await runs?.clear()
-  return comparison
 }
 
-/** What each set's result depends on, as one string. */
-async function circumstancesBySet(
-  pack: LoadedPack,
-  pools: readonly (readonly PackSet[])[],
-  lessonSets: readonly BeirSet[],
-  corpora: ReadonlyMap<BeirSet, CorpusFacts>,
-  options: readonly unknown[],
-): Promise<Map<PackSet, string>> {
-  const { manifest } = pack.pack
-  const lessons = await Promise.all(
-    lessonSets.map(async (set) => [set.name, corpora.get(set)!.hash, judgementsOf(set, await set.qrels(lessonSplit))]),
-  )
-  const common = circumstancesOf(1, manifest, pack.base.id, lessons, options)
-  return new Map(
-    pools.flatMap((pool) => {
-      const documents = pool.map(({ set }) => [set.name, corpora.get(set)!.hash])
-      return pool.map(
-        (one) => [one, circumstancesOf(common, documents, one.set.name, judgementsOf(one.set, one.qrels), ownerFacts(one))] as const,
-      )
-    }),
-  )
-}
-
-function ownerFacts({ owner }: PackSet): unknown {
-  return owner && 'qrels' in owner ? judgementsOf(owner.set, owner.qrels) : owner
-}
-
-function questionsOf({ qrels, owner }: PackSet): number {
-  return qrels.size + (owner && 'qrels' in owner ? owner.qrels.size : 0)
+/** Every system against the general expert, and the default router against whatever else it should be better than. */
+async function compare(
+  { plan, metrics, signal }: Circumstances,
+  wanted: readonly string[],
+  results: readonly SetResult[],
+  onShare: (share: number) => void,
+) {
+  const names = [...wanted, ...Object.keys(plan.foreign.get(plan.judged[0]!.set.name) ?? {})]
+  const further = names.filter((name) => name.startsWith('router:') || name === multiTaskName)
+  const rivals = (system: string): string[] => [generalName, ...(system === defaultRouter ? further : [])]
+  return summarise(names, results, { metrics, rivals, onShare, ...(signal && { signal }) })
 }
 
 function countBySet(lessons: readonly RoutedQuery[]): Record<string, number> {
@@ -266,8 +212,4 @@ function countBySet(lessons: readonly RoutedQuery[]): Record<string, number> {
 /** Documents under the ids `<set>/<id>`, as `pilotfish add` puts them into an index. */
 async function* documentsOf(sets: readonly BeirSet[]): AsyncGenerator<Document> {
   for (const set of sets) for await (const document of set.corpus()) yield { ...document, id: `${set.name}/${document.id}` }
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0)
 }

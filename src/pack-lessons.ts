@@ -25,10 +25,13 @@ export interface LessonOptions extends Pick<PackCollectionOptions, 'embedder'> {
 /** Queries of a set that are searched with are those that training keeps out: the same seed and the same limit. */
 const seed = 1
 const depth = 50
+/** Further train queries of a set, for the routers that learn from domains alone: more brought the classification head nothing. */
+const furtherQueries = 1500
 
 /**
  * Train queries of one set, with what every expert scores on them over the set's own documents: what routers are learned from.
- * They are the queries that training keeps out, so that no expert has seen them. Of a set that no expert of the pack declares,
+ * They are the queries that training keeps out, so that no expert has seen them; further ones come without scores, as experts may have learned
+ * them. Of a set that no expert of the pack declares,
  * the owner is the best on these queries. Nothing where the set has no train queries, or where the general expert is best.
  */
 export async function packLessons(pack: LoadedPack, threads: SearchThreads, set: BeirSet, options: LessonOptions): Promise<RoutedQuery[]> {
@@ -44,7 +47,8 @@ export async function packLessons(pack: LoadedPack, threads: SearchThreads, set:
     }
     await collection.engine.add(documents(), { onProgress: ({ done }) => onEmbedded?.(done), ...(signal && { signal }) })
 
-    const judged: JudgedSet = { set, qrels: await lessonQueries(set, known, queries) }
+    const { searched, further } = await lessonQueries(set, known, queries)
+    const judged: JudgedSet = { set, qrels: searched }
     const experts = rivalExperts(pack).filter(({ name }) => name !== generalName)
     const systems = rivalExperts(pack).map(({ name }) => collection.system(expertSystem(name)))
     const { scores } = await askSystems(systems, judged, {
@@ -63,7 +67,7 @@ export async function packLessons(pack: LoadedPack, threads: SearchThreads, set:
         rivalExperts(pack).map(({ name }) => name),
       )
     if (owner === generalName) return []
-    const ids = [...judged.qrels.keys()]
+    const ids = [...searched.keys(), ...further]
     const texts = ids.map((id) => set.queries.get(id)!)
     const vectors = await collection.vectors(texts)
     return ids.map((id, i) => ({
@@ -71,7 +75,9 @@ export async function packLessons(pack: LoadedPack, threads: SearchThreads, set:
       text: texts[i]!,
       set: set.name,
       domain: owner,
-      scores: Object.fromEntries(experts.map(({ name }) => [name, scores.get(expertSystem(name))!.get(id)![chosenBy]!])),
+      scores: searched.has(id)
+        ? Object.fromEntries(experts.map(({ name }) => [name, scores.get(expertSystem(name))!.get(id)![chosenBy]!]))
+        : {},
     }))
   } finally {
     await collection.close()
@@ -83,8 +89,12 @@ export function declaredExpert(pack: LoadedPack, set: string): string | undefine
   return pack.pack.manifest.experts.find(({ sets, multiTask }) => !multiTask && sets?.includes(set))?.name
 }
 
-/** Train queries that something of the corpus answers, of which training keeps out some. */
-async function lessonQueries(set: BeirSet, known: ReadonlySet<string>, limit: number): Promise<Map<string, Grades>> {
+/** Train queries that something of the corpus answers: those that training keeps out, and ids of others. */
+async function lessonQueries(
+  set: BeirSet,
+  known: ReadonlySet<string>,
+  limit: number,
+): Promise<{ searched: Map<string, Grades>; further: string[] }> {
   const qrels = await set.qrels(lessonSplit)
   const answered = [...qrels].filter(([, grades]) => [...grades].some(([id, grade]) => grade > 0 && known.has(id)))
   const chosen = heldOutQueries(
@@ -92,7 +102,9 @@ async function lessonQueries(set: BeirSet, known: ReadonlySet<string>, limit: nu
     limit,
     seed,
   )
-  return new Map(chosen.map((id) => [id, qrels.get(id)!]))
+  const searched = new Map(chosen.map((id) => [id, qrels.get(id)!]))
+  const rest = answered.flatMap(([id]) => (searched.has(id) ? [] : [id]))
+  return { searched, further: heldOutQueries(rest, furtherQueries, seed) }
 }
 
 /** The expert with the best mean; of equals the first. */

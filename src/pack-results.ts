@@ -10,7 +10,7 @@ import type { Router } from './routing/router.ts'
 import type { Vector } from './vector.ts'
 
 /** Queries on the map, at most: more are a blot, and take minutes. */
-const mostPlaces = 1500
+export const mostPlaces = 1500
 
 export interface PackResults {
   readonly comparison: object
@@ -19,13 +19,15 @@ export interface PackResults {
   readonly lessons: readonly RoutedQuery[]
   readonly metric: string
   readonly documents: Parameters<ResultsDirectory['write']>[0]['documents']
+  /** Called with how much of the map is done, in [0, 1]. */
+  readonly onShare?: (share: number) => void
 }
 
 /** Puts a comparison, every query's record and a map of queries and pilots into a results directory. */
 export async function writePackResults(
   pack: LoadedPack,
   directory: ResultsDirectory,
-  { comparison, results, lessons, metric, documents }: PackResults,
+  { comparison, results, lessons, metric, documents, onShare }: PackResults,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const shown = results.flatMap(({ set, records = [] }) =>
@@ -36,7 +38,10 @@ export async function writePackResults(
     shown.map(({ text }) => text),
     signal && { signal },
   )
-  const places = await queryMap([...queries, ...pilots.map(({ vector }) => vector)], signal && { signal })
+  const places = await queryMap([...queries, ...pilots.map(({ vector }) => vector)], {
+    ...(onShare && { onShare }),
+    ...(signal && { signal }),
+  })
   const placeOf = new Map(shown.map(({ key }, i) => [key, places[i]]))
 
   await directory.write({

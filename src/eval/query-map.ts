@@ -13,6 +13,8 @@ const fewest = 10
 export interface QueryMapOptions {
   /** @default 1 */
   readonly seed?: number
+  /** Called with how much is done, in [0, 1]. */
+  readonly onShare?: (share: number) => void
   readonly signal?: AbortSignal
 }
 
@@ -20,7 +22,10 @@ export interface QueryMapOptions {
  * Lays unit vectors on a plane so that neighbours by cosine stay neighbours (UMAP, McInnes et al. 2018). The same vectors and seed
  * give the same places. `undefined` for a vector of zeros, and for all where they are fewer than ten. Gives way to other work.
  */
-export async function queryMap(vectors: readonly Vector[], { seed = 1, signal }: QueryMapOptions = {}): Promise<(Place | undefined)[]> {
+export async function queryMap(
+  vectors: readonly Vector[],
+  { seed = 1, onShare, signal }: QueryMapOptions = {},
+): Promise<(Place | undefined)[]> {
   const shown = [...vectors.keys()].filter((i) => !isZero(vectors[i]!))
   const places: (Place | undefined)[] = vectors.map(() => undefined)
   if (shown.length < fewest) return places
@@ -36,6 +41,7 @@ export async function queryMap(vectors: readonly Vector[], { seed = 1, signal }:
   let turn = performance.now()
   for (let epoch = 0; epoch < epochs; epoch++) {
     umap.step()
+    onShare?.((epoch + 1) / epochs)
     turn = await giveWay(turn, signal)
   }
   umap.getEmbedding().forEach(([x, y], i) => (places[shown[i]!] = [rounded(x!), rounded(y!)]))

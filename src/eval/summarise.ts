@@ -21,6 +21,8 @@ export interface SummariseOptions {
   readonly metrics: readonly Metric[]
   /** Names of systems that a system is compared with, where both were asked. */
   readonly rivals: (system: string) => readonly string[]
+  /** Called with how much is done, in [0, 1]. */
+  readonly onShare?: (share: number) => void
   readonly signal?: AbortSignal
 }
 
@@ -28,7 +30,7 @@ export interface SummariseOptions {
 export async function summarise(
   systems: readonly string[],
   results: readonly SetResult[],
-  { metrics, rivals, signal }: SummariseOptions,
+  { metrics, rivals, onShare, signal }: SummariseOptions,
 ): Promise<Record<string, SystemScores>> {
   const pairs = systems.flatMap((system) =>
     rivals(system)
@@ -38,13 +40,18 @@ export async function summarise(
   const intervals = new Map(systems.map((system) => [system, spread<Interval>(results)]))
   const differences = new Map(pairs.map((pair) => [pair, spread<Difference>(results)]))
 
+  let done = 0
+  const step = async (): Promise<void> => {
+    await nextTurn()
+    signal?.throwIfAborted()
+    onShare?.(done++ / (metrics.length * (results.length + pairs.length)))
+  }
   for (const metric of metrics) {
     const columns = results.map(({ scores }) => systems.map((system) => Float64Array.from(scores[system]![metric]!)))
     const overall = systems.map(() => new Float64Array(statistics.resamples))
     const resampled: Float64Array[][] = []
     for (const [place, rows] of columns.entries()) {
-      await nextTurn()
-      signal?.throwIfAborted()
+      await step()
       const means = resampledMeans(rows, { resamples: statistics.resamples, seed: statistics.seed + place })
       resampled.push(means)
       means.forEach((values, i) => values.forEach((value, at) => (overall[i]![at]! += value / results.length)))
@@ -55,8 +62,7 @@ export async function summarise(
       results.forEach(({ set }, place) => (own.sets[set]![metric] = interval(resampled[place]![i]!)))
     })
     for (const pair of pairs) {
-      await nextTurn()
-      signal?.throwIfAborted()
+      await step()
       const [a, b] = [systems.indexOf(pair.system), systems.indexOf(pair.rival)]
       const test = randomisationTest(
         columns.map((rows) => ({ first: rows[a]!, second: rows[b]! })),
@@ -72,6 +78,7 @@ export async function summarise(
     }
   }
 
+  onShare?.(1)
   return Object.fromEntries(
     systems.map((system) => {
       const bySet = Object.fromEntries(results.map((result) => [result.set, meansOf(result, system, metrics)]))

@@ -10,7 +10,8 @@ import { evaluationProgress } from '../eval/progress.ts'
 import { bundledPack, generalName, loadPack, type LoadedPack } from '../load-pack.ts'
 import { packCollection } from '../pack-collection.ts'
 import { declaredExpert, lessonSplit, packLessons } from '../pack-lessons.ts'
-import { corpusFacts, lessonSetsOf } from '../pack-plan.ts'
+import { corpusFacts } from '../pack-circumstances.ts'
+import { lessonSetsOf } from '../pack-plan.ts'
 import { expertSystem, rivalExperts } from '../pack-systems.ts'
 import type { RoutedQuery } from '../routing/baselines/lessons.ts'
 import { searchThreads } from '../store/exact/threads.ts'
@@ -67,7 +68,7 @@ export async function withStudyField<T>(
           experts: experts.length,
         })),
       ],
-      onProgress,
+      onProgress && (({ stage, ...rest }) => stage !== 'results' && onProgress({ stage, ...rest })),
     )
 
     const embedder = embedderOf(options)

@@ -142,7 +142,7 @@ describe('evaluatePack', () => {
 
     expect(seen.at(-1)).toBeCloseTo(1, 6)
     expect(seen).toEqual([...seen].sort((a, b) => a - b))
-    expect([...stages]).toEqual(['documents', 'questions'])
+    expect([...stages]).toEqual(['documents', 'questions', 'results'])
   })
 
   it('stops when told, while embedding and while asking', async () => {

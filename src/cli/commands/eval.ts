@@ -142,7 +142,7 @@ async function show(comparison: Comparison, bad: BadLines, options: EvalOptions,
   }
 }
 
-const units = { documents: ['documents', 'docs/s'], questions: ['questions', 'questions/s'] } as const
+const units = { documents: ['documents', 'docs/s'], questions: ['questions', 'questions/s'], results: ['steps', 'steps/s'] } as const
 
 async function askPack(
   sets: readonly BeirSet[],

@@ -9,6 +9,7 @@ import { expertSystem, rivalExperts } from './pack-systems.ts'
 import type { RoutedQuery } from './routing/baselines/lessons.ts'
 import type { SearchThreads } from './store/exact/threads.ts'
 import { heldOutQueries } from './train/held-out.ts'
+import { hashString } from './train/random.ts'
 
 /** The split that routers learn from. */
 export const lessonSplit = 'train'
@@ -104,7 +105,8 @@ async function lessonQueries(
   )
   const searched = new Map(chosen.map((id) => [id, qrels.get(id)!]))
   const rest = answered.flatMap(([id]) => (searched.has(id) ? [] : [id]))
-  return { searched, further: heldOutQueries(rest, furtherQueries, seed) }
+  const mixed = rest.map((id) => ({ id, hash: hashString(id, seed) })).sort((a, b) => a.hash - b.hash || (a.id < b.id ? -1 : 1))
+  return { searched, further: mixed.slice(0, furtherQueries).map(({ id }) => id) }
 }
 
 /** The expert with the best mean; of equals the first. */

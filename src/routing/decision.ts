@@ -56,6 +56,8 @@ export interface Evidence {
   /** How rare the query's topic words are where the router learned, in [0, 1]: a stranger's question is of words that no expert has met. */
   readonly novelty: number
   readonly lexicalWeight: number | undefined
+  /** Whether it would know documents of its domain: those of an expert that learned from questions alone look strange. @default false */
+  readonly knowsDocuments?: boolean
 }
 
 /** BM25's least share for text that is mostly not in Latin script: the bundled experts know English only. */
@@ -71,8 +73,9 @@ export function decide(query: RouterQuery, evidence: readonly Evidence[], decisi
   const foreignScript = (latinShare(query.text) ?? 1) < 0.5
   const { collection } = decision
   const familiarity = query.survey && collection && familiarityAt(query.survey, query.vector, collection.neutral)
+  const heard = familiarity !== undefined && collection && !best?.knowsDocuments ? Math.max(familiarity, collection.neutral) : familiarity
   const confidence =
-    best === undefined || unknown || foreignScript ? 0 : amongDocuments(confidenceIn(best, margin, decision), familiarity, collection)
+    best === undefined || unknown || foreignScript ? 0 : amongDocuments(confidenceIn(best, margin, decision), heard, collection)
   const known = { scores, confidence, margin, ...(familiarity !== undefined && { familiarity }) }
   if (best === undefined || unknown || foreignScript || confidence < fallback.threshold) {
     const lexicalWeight = unknown

@@ -45,6 +45,8 @@ interface SavedExpert {
   readonly lexicalWeight?: number
   /** Of its text model; `undefined` when it has none. */
   readonly bias?: number
+  /** Whether its classifier has read documents. @default false */
+  readonly knowsDocuments?: boolean
   /** Kinds of question with BM25 shares of their own. */
   readonly kinds?: readonly { readonly name: string; readonly lexicalWeight: number; readonly bias: number }[]
 }
@@ -86,10 +88,11 @@ function saveText({ experts, rarity, weights, decision }: TextRouterState): Save
     saveExamples(tensors, `${i}.examples`, examples)
     if (model) saveWeights(tensors, `${i}.model`, model)
   })
-  const saved = experts.map(({ name, lexicalWeight, model, kinds }) => ({
+  const saved = experts.map(({ name, lexicalWeight, model, kinds, knowsDocuments }) => ({
     name,
     ...(lexicalWeight !== undefined && { lexicalWeight }),
     ...(model && { bias: model.bias }),
+    ...(knowsDocuments && { knowsDocuments }),
     ...(kinds.length > 0 && {
       kinds: kinds.map((kind) => ({ name: kind.name, lexicalWeight: kind.lexicalWeight, bias: kind.model.bias })),
     }),
@@ -107,7 +110,7 @@ function loadText(manifest: RouterManifest & { kind: 'text' }, tensors: Readonly
   const counts = unsigned(tensors, 'rarity.frequencies', path)
   if (counts.length !== indices.length) throw new InvalidPackError(path, 'has feature counts that do not fit together')
   indices.forEach((index, i) => (frequencies[index] = counts[i]!))
-  const experts = manifest.experts.map(({ name, lexicalWeight, bias, kinds = [] }, i) => ({
+  const experts = manifest.experts.map(({ name, lexicalWeight, bias, knowsDocuments = false, kinds = [] }, i) => ({
     name,
     lexicalWeight,
     pilots: loadVectors(tensors, `${i}.pilots`, path),
@@ -118,6 +121,7 @@ function loadText(manifest: RouterManifest & { kind: 'text' }, tensors: Readonly
       lexicalWeight: kind.lexicalWeight,
       model: loadWeights(tensors, `${i}.kinds.${k}`, kind.bias, path),
     })),
+    knowsDocuments,
   }))
   return routerOf({ experts, rarity: { queries, frequencies }, weights, decision })
 }

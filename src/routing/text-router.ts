@@ -39,6 +39,8 @@ export interface TextExpert {
   readonly model: TextModel | undefined
   /** Kinds of question with BM25 shares of their own; empty where `lexicalWeight` serves all. */
   readonly kinds: readonly QuestionKind[]
+  /** Whether its classifier has read documents of its domain: only then does a survey know them when it meets them. */
+  readonly knowsDocuments: boolean
 }
 
 /** Everything a text router knows, as data. */
@@ -111,13 +113,14 @@ export function routerOf(state: TextRouterState): TextRouter {
     experts: experts.map(({ name }) => name),
     route(query) {
       const signals = signalsFor(query.text, query.vector, state)
-      const absence = (expert: string): number =>
-        query.survey && decision.collection ? decision.collection.absence * absenceOf(query.survey, expert) : 0
+      const absence = ({ name, knowsDocuments }: TextExpert): number =>
+        query.survey && decision.collection && knowsDocuments ? decision.collection.absence * absenceOf(query.survey, name) : 0
       return decide(
         query,
         weighSignals(signals, state.weights).map((one, i) => ({
           ...one,
-          logit: one.logit - absence(one.expert),
+          logit: one.logit - absence(experts[i]!),
+          knowsDocuments: experts[i]!.knowsDocuments,
           lexicalWeight: lexicalShare(shares[i]!, signals[i]!.kinds),
         })),
         decision,
@@ -226,6 +229,7 @@ function read({ expert, pilots, lexicalWeight }: ExpertEvidence): TextExpert {
     examples: examples.filter(({ indices }) => indices.length > 0),
     model: undefined,
     kinds: [],
+    knowsDocuments: false,
   }
 }
 

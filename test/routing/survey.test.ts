@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { absenceOf, familiarityAt, surveyCollection, type DocumentRoute } from '../../src/routing/survey.ts'
 import type { Survey, SurveyedDocument } from '../../src/routing/router.ts'
-import { defaultDecision, textRouter } from '../../src/routing/text-router.ts'
+import { defaultDecision, routerOf, textRouter } from '../../src/routing/text-router.ts'
 import { atOnce } from '../../src/routing/turns.ts'
 import { ask, legal, medical, shell } from '../conformance/router.ts'
 
@@ -66,7 +66,8 @@ describe('absenceOf', () => {
 
 describe('a text router among documents', () => {
   const decision = { ...defaultDecision, collection: { familiarity: 2, neutral: 0.6, absence: 2 } }
-  const router = textRouter([medical, shell, legal], { decision })
+  const novice = textRouter([medical, shell, legal], { decision })
+  const router = routerOf({ ...novice.state, experts: novice.state.experts.map((expert) => ({ ...expert, knowsDocuments: true })) })
   const question = ask('grep a file')
   const among = (count: number, text: string): Promise<Survey> =>
     router.survey!(
@@ -92,6 +93,14 @@ describe('a text router among documents', () => {
 
     expect(inShell.scores[0]!.expert).toBe('shell')
     expect(inMedical.scores[0]!.expert).toBe('medical')
+  })
+
+  it('does not doubt an expert that learned from questions alone because its documents look strange', async () => {
+    const alone = novice.route(question)
+    const strange = novice.route({ ...question, survey: await among(300, 'zzz qqq vvv file fever lease') })
+
+    expect(strange.confidence).toBeCloseTo(alone.confidence, 6)
+    expect(strange.experts).toEqual(alone.experts)
   })
 
   it('takes no notice of a survey where its decision rule does not', async () => {

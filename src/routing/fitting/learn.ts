@@ -74,6 +74,7 @@ export async function learnRouter(
         topics[e]!,
       ),
       kinds: tellKinds ? learnKinds(kinds, rarity) : [],
+      knowsDocuments: groups.some((group) => group.expert === name && (group.passages?.length ?? 0) > 0),
     })
   }
   return { experts, rarity, weights: defaultWeights, decision: defaultDecision }

@@ -30,7 +30,7 @@ export interface EvaluatePackOptions extends ComparisonOptions {
   readonly systems?: readonly string[]
   /** Sets whose train queries the paper's routers learn from. @default the sets that are evaluated */
   readonly routerData?: readonly BeirSet[]
-  /** Train queries that routers learn from, at most, of each set. @default 300 */
+  /** Train queries of each set that are searched for routers to learn from, at most. @default 300 */
   readonly routerQueries?: number
   /**
    * Results directory, for `pilotfish report`: the comparison, every query's record, the documents they name and a map. Finished sets are

@@ -15,7 +15,7 @@ import { hashString } from './train/random.ts'
 export const lessonSplit = 'train'
 
 export interface LessonOptions extends Pick<PackCollectionOptions, 'embedder'> {
-  /** Train queries of a set, at most. */
+  /** Train queries of a set that are searched, at most. */
   readonly queries: number
   readonly blockSize: number
   readonly signal?: AbortSignal
@@ -31,9 +31,8 @@ const furtherQueries = 1500
 
 /**
  * Train queries of one set, with what every expert scores on them over the set's own documents: what routers are learned from.
- * They are the queries that training keeps out, so that no expert has seen them; further ones come without scores, as experts may have learned
- * them. Of a set that no expert of the pack declares,
- * the owner is the best on these queries. Nothing where the set has no train queries, or where the general expert is best.
+ * They are the queries that training keeps out, so that no expert has seen them; further ones come without scores, as experts may have
+ * learned them. Of a set that no expert of the pack declares, the owner is the best on these queries. Nothing where the set has no train queries, or where the general expert is best.
  */
 export async function packLessons(pack: LoadedPack, threads: SearchThreads, set: BeirSet, options: LessonOptions): Promise<RoutedQuery[]> {
   const { queries, blockSize, signal, onEmbedded, onAnswered, embedder } = options

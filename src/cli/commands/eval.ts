@@ -63,7 +63,11 @@ export function evalCommand(environment: Environment, end: (code: ExitCode) => v
     .addOption(new Option('--metrics <list>', 'ndcg@k, recall@k, mrr@k, map@k (default: ndcg@10,recall@100,mrr@10)').argParser(metricList))
     .option('-k, --top-k <hits>', 'how many hits are asked for (default: the deepest cutoff)', wholeNumber(1, 10_000))
     .option('--router-data <dir...>', "sets whose train queries the paper's routers learn from (default: those of --data)")
-    .option('--router-queries <count>', 'train queries of a set that routers learn from, at most (default: 300)', wholeNumber(3, 100_000))
+    .option(
+      '--router-queries <count>',
+      'train queries of a set that are searched for routers to learn from, at most (default: 300)',
+      wholeNumber(3, 100_000),
+    )
     .option('-o, --out <dir>', 'results directory for pilotfish report; an evaluation that is cut off goes on from there')
     .option('--fresh', 'with --out: forget what an evaluation left that was cut off')
     .option('--report <file>', 'one HTML file with tables, plots and every question')

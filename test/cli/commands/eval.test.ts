@@ -247,7 +247,7 @@ describe('pilotfish eval', () => {
 
     expect(stderr).not.toContain('Left out')
     expect(JSON.parse(stdout)).toMatchObject({
-      learnedFrom: { medquad: 2 },
+      learnedFrom: { medquad: 6 },
       systems: { 'router:dataset': { cost: { passes: 1, lookups: 1 } } },
     })
   })

@@ -10,6 +10,8 @@ import type { JudgedQuery } from './search.ts'
 /** Queries that teach the router, and those it keeps as counter-examples for experts to come. */
 const mostLessons = 1000
 const mostExamples = 300
+/** Sentences of the documents. */
+const mostPassages = 3000
 
 /** Teaches a pack's router when to ask its new expert, and measures what becomes of routing. */
 export async function teachRouter(
@@ -23,7 +25,8 @@ export async function teachRouter(
   const pilots = [...own, ...further]
   // In folds nothing is held out for good, but a router that lacks a fifth of the questions is soon made.
   const lacking = judges === 'folds' ? own.slice(0, Math.ceil(own.length / 5)) : own
-  const evidence = { expert: name, pilots, lexicalWeight }
+  const passages = shuffled(sets[0].documents, random(seed, 0x1e57)).flatMap(sentences).slice(0, mostPassages)
+  const evidence = { expert: name, pilots, passages, lexicalWeight }
   const routing = await newcomerFigures(router, evidence, pilots.slice(lacking.length), lacking, signal)
   return { router: trimmed(await withNewcomer(router, evidence, signal), name), routing }
 
@@ -37,6 +40,12 @@ export async function teachRouter(
     )
     return chosen.map(({ text }, i) => ({ text, vector: vectors[i]! }))
   }
+}
+
+/** What can be taken for something said: lines of code and tables teach a router little. */
+function sentences(text: string): string[] {
+  const parts = text.split(/(?<=[.?!])\s+|\n+/).map((part) => part.trim())
+  return parts.filter(({ length }) => length > 25 && length < 300)
 }
 
 type LessonPilot = Pilot & { readonly text: string }

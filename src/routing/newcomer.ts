@@ -4,7 +4,7 @@ import { sparseDot } from './logistic.ts'
 import { nearestSimilarity } from './pilots.ts'
 import type { Pilot, SparseFeatures } from './router.ts'
 import { atOnce, type Turns } from './turns.ts'
-import { trainTextModel, weighFeatures, type TextModel } from './text-evidence.ts'
+import { trainTextModel, weighFeatures, type TextExample, type TextModel } from './text-evidence.ts'
 import type { TextRouterState } from './text-router.ts'
 
 /** Parts of the newcomer's queries that are left out of training in turn. */
@@ -25,7 +25,12 @@ export function newcomerLift(name: string, pilots: readonly Pilot[], state: Text
 }
 
 /** The same in parts of some tenths of a second: other work can go in between. */
-export function* liftInTurns(name: string, pilots: readonly Pilot[], state: TextRouterState): Turns<number> {
+export function* liftInTurns(
+  name: string,
+  pilots: readonly Pilot[],
+  state: TextRouterState,
+  passages: readonly TextExample[] = [],
+): Turns<number> {
   const { rarity, weights } = state
   const newcomer = state.experts.find((expert) => expert.name === name)!
   const others = state.experts.filter((expert) => expert !== newcomer && expert.model)
@@ -43,11 +48,7 @@ export function* liftInTurns(name: string, pilots: readonly Pilot[], state: Text
   const lacking: number[] = []
   for (let fold = 0; fold < folds; fold++) {
     const seen = queries.filter((_, i) => i % folds !== fold)
-    const model = trainTextModel(
-      seen.map(({ raw }) => ({ features: raw })),
-      background,
-      rarity,
-    )
+    const model = trainTextModel([...seen.map(({ raw }) => ({ features: raw })), ...passages], background, rarity)
     if (!model) return 0
     yield
     for (const { vector, weighed } of queries.filter((_, i) => i % folds === fold)) {

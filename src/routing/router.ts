@@ -60,6 +60,8 @@ export interface Region {
 export interface ExpertEvidence {
   readonly expert: string
   readonly pilots: readonly Pilot[]
+  /** Sentences of its documents, where they are at hand: they teach the words of the domain. Not stored. @default none */
+  readonly passages?: readonly string[]
   /** BM25's share of the score for this expert's queries, in [0, 1], when calibrated. @default the router's fallback weight */
   readonly lexicalWeight?: number
 }

@@ -9,7 +9,15 @@ import { clusterPilots, nearestSimilarity, packPilots, type PilotVectors } from 
 import type { ExpertEvidence, Router, SparseFeatures } from './router.ts'
 import { absenceOf, surveyCollection } from './survey.ts'
 import { atOnce, inTurns, type Turns } from './turns.ts'
-import { countFeatures, noveltyOf, trainTextModel, weighFeatures, type FeatureRarity, type TextModel } from './text-evidence.ts'
+import {
+  countFeatures,
+  noveltyOf,
+  trainTextModel,
+  weighFeatures,
+  type FeatureRarity,
+  type TextExample,
+  type TextModel,
+} from './text-evidence.ts'
 
 export interface TextRouterOptions {
   /** @default constants that suit most encoders; `buildPilots` fits them to a pack */
@@ -65,6 +73,11 @@ export interface Signals {
 }
 
 /** The default router. */
+/** An expert whose classifier is yet to be trained. */
+interface FreshExpert extends TextExpert {
+  readonly passages: readonly TextExample[]
+}
+
 export interface TextRouter extends Router {
   readonly state: TextRouterState
 }
@@ -81,6 +94,10 @@ export const defaultWeights: EvidenceWeights = { words: 1, similarity: 3, bias: 
 
 /** Vectors are compared with at most this many pilots an expert: beside words, 32 centroids routed as well as 300 queries, in a tenth of the time. */
 export const mostPilots = 32
+
+/** Sentences of documents that an expert learns from at most, and what one teaches beside a query: enough for the words of the domain, too little to take documents for questions. */
+export const mostPassages = 3000
+export const passageWeight = 0.3
 
 /**
  * Routes by the words of the query, the likeness of its base vector to pilot queries, and nothing else: a linear classifier per
@@ -149,7 +166,7 @@ export function* adding(evidence: ExpertEvidence, state: TextRouterState): Turns
   const rarity = state.rarity.queries > 0 ? state.rarity : countFeatures(added.examples)
   const settled = settle({ ...state, experts: [...others, added], rarity })
   yield
-  const lift = yield* liftInTurns(added.name, evidence.pilots, settled)
+  const lift = yield* liftInTurns(added.name, evidence.pilots, settled, added.passages)
   const lifted = settled.experts.map((one) =>
     one.name === added.name && one.model ? { ...one, model: { ...one.model, bias: one.model.bias + lift } } : one,
   )
@@ -217,7 +234,7 @@ function wordless(similarities: readonly number[], own: number): number {
   return similarities.length === 1 ? 0 : Math.max(-3, Math.min(3, 12 * (similarities[own]! - rival)))
 }
 
-function read({ expert, pilots, lexicalWeight }: ExpertEvidence): TextExpert {
+function read({ expert, pilots, lexicalWeight, passages = [] }: ExpertEvidence): FreshExpert {
   if (lexicalWeight !== undefined && !(lexicalWeight >= 0 && lexicalWeight <= 1)) {
     throw new InvalidArgumentError('lexicalWeight', `of expert "${expert}" is ${lexicalWeight}, not a number from 0 to 1`)
   }
@@ -229,23 +246,30 @@ function read({ expert, pilots, lexicalWeight }: ExpertEvidence): TextExpert {
     examples: examples.filter(({ indices }) => indices.length > 0),
     model: undefined,
     kinds: [],
+    // Some sentences teach words, but not enough to know every document by: it is not doubted for looking strange.
     knowsDocuments: false,
+    passages: passageExamples(passages),
   }
 }
 
+/** Sentences of documents, for a classifier: beside a question they count for little. */
+export function passageExamples(passages: readonly string[]): TextExample[] {
+  return passages
+    .slice(0, mostPassages)
+    .map((text): TextExample => ({ features: textFeatures(text), weight: passageWeight }))
+    .filter(({ features }) => features.indices.length > 0)
+}
+
 /** Trains the classifiers that are missing; those that are there stay as they are. */
-function settle(state: TextRouterState): TextRouterState {
-  const experts = state.experts.map((expert) => {
-    const others = state.experts.filter((other) => other !== expert).map(({ examples }) => examples.map((features) => ({ features })))
+function settle(state: Omit<TextRouterState, 'experts'> & { readonly experts: readonly (TextExpert | FreshExpert)[] }): TextRouterState {
+  const experts = state.experts.map((one): TextExpert => {
+    const { passages = [], ...expert } = one as TextExpert & Partial<FreshExpert>
+    const others = state.experts.filter((other) => other !== one).map(({ examples }) => examples.map((features) => ({ features })))
     return expert.model
       ? expert
       : {
           ...expert,
-          model: trainTextModel(
-            expert.examples.map((features) => ({ features })),
-            others,
-            state.rarity,
-          ),
+          model: trainTextModel([...expert.examples.map((features) => ({ features })), ...passages], others, state.rarity),
         }
   })
   return { ...state, experts }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { textFeatures } from '../../src/routing/features.ts'
-import { defaultDecision, textRouter } from '../../src/routing/text-router.ts'
+import { defaultDecision, textRouter, type TextRouter } from '../../src/routing/text-router.ts'
 import { ask, describeRouter, evidence, legal, medical, shell } from '../conformance/router.ts'
 
 describeRouter('textRouter', (experts) => textRouter(experts))
@@ -30,6 +30,21 @@ describe('textRouter', () => {
     const hashed = { ...shell, pilots: shell.pilots.map(({ vector, text }) => ({ vector, features: textFeatures(text!) })) }
 
     expect(textRouter([medical, hashed]).route(ask('tar a file'))).toEqual(textRouter([medical, shell]).route(ask('tar a file')))
+  })
+
+  it('learns words of a domain from its documents, and keeps none of them', () => {
+    const question = { text: 'clauses on sublets', vector: ask('file fever').vector }
+    const novice = textRouter([medical, shell]).with(legal)
+    const read = textRouter([medical, shell]).with({
+      ...legal,
+      passages: ['the sublets that clauses allow', 'sublets need clauses of consent'],
+    })
+
+    expect(read.route(question).scores[0]!.expert).toBe('legal')
+    expect(read.route(question).scores[0]!.score).toBeGreaterThan(
+      novice.route(question).scores.find(({ expert }) => expert === 'legal')!.score,
+    )
+    expect(JSON.stringify((read as TextRouter).state)).not.toContain('sublets')
   })
 
   it('routes by vectors alone to an expert whose pilots came without text', () => {

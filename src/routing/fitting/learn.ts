@@ -6,7 +6,9 @@ import { countFeatures, trainTextModel, type TextExample, type TextModel } from 
 import {
   defaultDecision,
   defaultWeights,
+  mostPassages,
   mostPilots,
+  passageWeight,
   signalsFor,
   type Signals,
   type TextExpert,
@@ -22,9 +24,6 @@ import { topicLogOdds } from './topics.ts'
 const mostLessons = 10_000
 /** Lessons that count in full. Of more, each counts the less: experts weigh the same whatever they have, but of one expert's sets the largest would drown the others. */
 const fullLessons = 3000
-/** Sentences a set gives at most, and what one teaches beside a query: enough for the words of the domain, too little to take documents for questions. */
-const mostPassages = 3000
-const passageWeight = 0.3
 /** What the documents' words add to the classifiers' weights, per unit of log-odds. */
 const topicWeight = 0.5
 /** Counter-examples kept of an expert, for experts that are added later. */

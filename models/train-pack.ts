@@ -1,6 +1,6 @@
 /**
  * Trains a pack from `../shared/data` by a recipe: the base, its experts, the router's pilots. Seeded, and goes on where it
- * was cut off. `npm run train:bundled -- --out DIR --seed 1 [--no-late] [--data DIR] [--checkpoints DIR] [--stage base|experts|pilots] [--steps TEXTS,PAIRS] [--bits 4|8] [--only EXPERT]`;
+ * was cut off. `npm run train:bundled -- --out DIR --seed 1 [--no-late] [--data DIR] [--checkpoints DIR] [--stage base|experts|multi-task|pilots] [--steps TEXTS,PAIRS] [--bits 4|8] [--only EXPERT]`;
  * `npm run train:paper-setting` is the same by the other recipe.
  */
 import { createHash } from 'node:crypto'
@@ -82,10 +82,11 @@ writeFileSync(
   join(checkpoints, 'held-out.json'),
   JSON.stringify(Object.fromEntries(sets.map(({ name, heldOut }) => [name, heldOut.map(({ id }) => id)]))),
 )
-if (given.stage === 'base') await makeBase()
+const begins = stages.indexOf(given.stage)
+if (begins <= stages.indexOf('base')) await makeBase()
 const model = await loadStaticModel(join(out, 'base'))
-if (given.stage === 'base' || given.stage === 'experts') await makeExperts(model)
-if (given.stage !== 'pilots' && recipe.multiTask && !given.only) await makeMultiTask(model, recipe.multiTask)
+if (begins <= stages.indexOf('experts')) await makeExperts(model)
+if (begins <= stages.indexOf('multi-task') && recipe.multiTask && !given.only) await makeMultiTask(model, recipe.multiTask)
 await makePilots(model)
 sealManifest()
 say(`done: ${out}`)
@@ -270,7 +271,9 @@ function readManifest(): Manifest {
     experts: [],
     lexical: { k1: 1.2, b: 0.75, titleWeight: 1 },
   }
-  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Manifest) : fresh
+  if (!existsSync(path)) return fresh
+  const { name, version } = recipe
+  return { ...(JSON.parse(readFileSync(path, 'utf8')) as Manifest), name, version }
 }
 
 function writeManifest(manifest: Manifest): void {

@@ -26,10 +26,8 @@ export interface ExpertSettings {
   readonly rates: readonly number[]
   readonly steps: number
   readonly temperature: number
-  readonly batchSize?: number
   readonly hardNegatives?: number
   readonly dropout?: number
-  readonly negatives?: number
 }
 
 /** Settings that are tried; the best on held-out queries is kept. */
@@ -119,7 +117,7 @@ export const paper: Recipe = {
     },
     { ...assistant, sweep: tried([3e-2], [700], [0.03]) },
   ],
-  // Each run has the steps of all experts together.
+  // Each run has more steps than all experts that were chosen together, and all runs more than all the experts' runs.
   multiTask: {
     sweep: [
       { rates: [1e-2, 2e-2], steps: 4600, temperature: 0.03, dropout: 0.3 },

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'MISSING_PACKAGE'
   | 'MODEL_NOT_FOUND'
   | 'INVALID_MODEL'
+  | 'UNSUPPORTED_GRAPH'
   | 'DOWNLOAD_FAILED'
   | 'OFFLINE'
   | 'INVALID_PACK'
@@ -171,6 +172,21 @@ export class InvalidModelError extends PilotfishError {
   constructor(path: string, problem: string, cause?: unknown) {
     super('INVALID_MODEL', `The model file ${path} ${problem}. Fetch or export it again.`, { cause })
     this.path = path
+  }
+}
+
+/** A graph with a node that cannot be changed or differentiated. */
+export class UnsupportedGraphError extends PilotfishError {
+  readonly node: string
+  readonly operator: string
+
+  constructor(node: string, operator: string, problem: string) {
+    super(
+      'UNSUPPORTED_GRAPH',
+      `The node "${node}" (${operator}) of the ONNX graph ${problem}. Export the model again without that: plain fp32, not optimised.`,
+    )
+    this.node = node
+    this.operator = operator
   }
 }
 
@@ -410,6 +426,7 @@ const classes: Record<string, { prototype: object }> = {
   StorageError,
   InvalidFilterError,
   UnsupportedError,
+  UnsupportedGraphError,
   ClosedError,
   WorkerFailedError,
   EncoderFailedError,

@@ -61,6 +61,7 @@ export {
   InvalidDocumentError,
   InvalidFilterError,
   InvalidModelError,
+  UnsupportedGraphError,
   InvalidPackError,
   InvalidVectorError,
   MissingPackageError,

@@ -8,6 +8,7 @@ import { findOnnxFile, onnxFile, type OnnxDType } from './onnx/file.ts'
 import { gatherCalls } from './onnx/gather.ts'
 import type { EncodeRequest, EncodeResult, LoadRequest, OpenRequest, OpenResult } from './onnx/protocol.ts'
 import type { Pooling } from './onnx/settings.ts'
+import { rememberSource } from './onnx/source.ts'
 import { requireTexts } from './texts.ts'
 
 /** What a model's own files leave open, or should not decide. */
@@ -54,7 +55,7 @@ export async function onnxEncoder(source: string, options: OnnxEncoderOptions = 
       ...(maxTokens !== undefined && { maxTokens }),
     }
     const view = await shared.request<OpenResult>('open', request)
-    return encoderOf(shared, view)
+    return rememberSource(encoderOf(shared, view), { directory, path, view: request })
   } catch (error) {
     await shared.leave()
     throw error

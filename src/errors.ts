@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'WORKER_FAILED'
   | 'ENCODER_FAILED'
   | 'TRAINING_REFUSED'
+  | 'ADAPTER_MISMATCH'
 
 const marker = Symbol.for('pilotfish.error')
 
@@ -381,6 +382,23 @@ export class TrainingRefusedError extends PilotfishError {
   }
 }
 
+/** A LoRA adapter that was made for another model than the one it meets. */
+export class AdapterMismatchError extends PilotfishError {
+  readonly path: string
+  /** Each a sentence about a layer. */
+  readonly problems: readonly string[]
+
+  constructor(path: string, problems: readonly string[], advice: string) {
+    const shown = problems.slice(0, 5).join('; ')
+    super(
+      'ADAPTER_MISMATCH',
+      `The LoRA adapter at ${path} does not fit the model: ${shown}${problems.length > 5 ? `; and ${problems.length - 5} more` : ''}. ${advice}`,
+    )
+    this.path = path
+    this.problems = problems
+  }
+}
+
 /** An error crossing a thread boundary, as data: code and facts survive, the stack does not. */
 export interface ErrorMessage {
   readonly name: string
@@ -431,6 +449,7 @@ const classes: Record<string, { prototype: object }> = {
   WorkerFailedError,
   EncoderFailedError,
   TrainingRefusedError,
+  AdapterMismatchError,
 }
 
 /** The error that `describeError` described, of the same class, so `instanceof` holds on both sides of a thread. */

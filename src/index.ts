@@ -45,6 +45,7 @@ export type {
 } from './store/store.ts'
 export type { FusedHit, Fusion } from './routing/fusion.ts'
 export {
+  AdapterMismatchError,
   ClosedError,
   DimensionMismatchError,
   DownloadError,

@@ -12,35 +12,58 @@ export interface Tensor {
 
 const widths: Record<DType, number> = { F32: 4, F16: 2, BF16: 2, I8: 1, U8: 1, I32: 4, U32: 4, I64: 8, F64: 8 }
 
+/** The format's own limit on the length of a header. */
+const mostHeader = 100_000_000
+
 /**
- * Reads a safetensors file (8-byte header length, JSON header, tensor bytes).
+ * Reads a safetensors file (8-byte header length, JSON header, tensor bytes). As in the reference implementation, tensors must lie one
+ * after the other, without overlap, and fill the file.
  * @param path Named in errors only.
  * @throws InvalidModelError when the header or a tensor's extent does not add up.
  */
 export function readSafetensors(bytes: Uint8Array, path: string): { tensors: Map<string, Tensor>; metadata: Record<string, string> } {
-  if (bytes.length < 8) throw new InvalidModelError(path, 'is too short to be a safetensors file')
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const headerLength = Number(view.getBigUint64(0, true))
-  if (headerLength > bytes.length - 8) throw new InvalidModelError(path, 'is cut off or not a safetensors file')
+  const { header, body } = readHeader(bytes, path)
+  const { __metadata__: metadata = {}, ...entries } = header
+  const tensors = new Map<string, Tensor>()
+  const extents: { name: string; start: number; end: number }[] = []
+  for (const [name, entry] of Object.entries(entries)) {
+    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as { dtype: DType; shape: number[]; data_offsets: [number, number] }
+    if (!(dtype in widths)) throw new InvalidModelError(path, `has a tensor "${name}" of type ${String(dtype)}, which is not read`)
+    const [start, end] = Array.isArray(offsets) && offsets.every(isWhole) ? offsets : [0, -1]
+    const size = Array.isArray(shape) && shape.every(isWhole) ? shape.reduce((product, side) => product * side, 1) * widths[dtype] : Number.NaN
+    if (!(end - start === size && end <= body.length))
+      throw new InvalidModelError(path, `has a tensor "${name}" whose bytes do not fit its shape`)
+    tensors.set(name, { dtype, shape, data: body.subarray(start, end) })
+    extents.push({ name, start, end })
+  }
+  let filled = 0
+  for (const { name, start, end } of extents.sort((a, b) => a.start - b.start || a.end - b.end)) {
+    if (start !== filled)
+      throw new InvalidModelError(path, `has a tensor "${name}" that ${start < filled ? 'overlaps another' : 'leaves a gap before it'}`)
+    filled = end
+  }
+  if (filled !== body.length) throw new InvalidModelError(path, `has ${body.length - filled} bytes after its last tensor`)
+  return { tensors, metadata: metadata as Record<string, string> }
+}
 
-  let header: Record<string, { dtype: DType; shape: number[]; data_offsets: [number, number] }>
+function readHeader(bytes: Uint8Array, path: string): { header: Record<string, unknown>; body: Uint8Array } {
+  if (bytes.length < 8) throw new InvalidModelError(path, 'is too short to be a safetensors file')
+  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true))
+  if (length > bytes.length - 8) throw new InvalidModelError(path, 'is cut off or not a safetensors file')
+  if (length > mostHeader) throw new InvalidModelError(path, `has a header of ${length} bytes, above the format's limit of ${mostHeader}`)
+  let header: unknown
   try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerLength)))
+    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))
   } catch (error) {
     throw new InvalidModelError(path, 'has a header that is not JSON', error)
   }
-  const { __metadata__: metadata = {}, ...entries } = header as typeof header & { __metadata__?: Record<string, string> }
-  const body = bytes.subarray(8 + headerLength)
-  const tensors = new Map<string, Tensor>()
-  for (const [name, entry] of Object.entries(entries)) {
-    const { dtype, shape, data_offsets: [start, end] = [0, -1] } = entry
-    const size = shape?.reduce((product, side) => product * side, 1) * (widths[dtype] ?? Number.NaN)
-    if (!(end - start === size && start >= 0 && end <= body.length)) {
-      throw new InvalidModelError(path, `has a tensor "${name}" whose bytes do not fit its shape`)
-    }
-    tensors.set(name, { dtype, shape, data: body.subarray(start, end) })
-  }
-  return { tensors, metadata }
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    throw new InvalidModelError(path, 'has a header that is not a JSON object')
+  return { header: header as Record<string, unknown>, body: bytes.subarray(8 + length) }
+}
+
+function isWhole(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 /** Writes a safetensors file; tensors keep the map's order, each aligned to 8 bytes. */
@@ -93,6 +116,13 @@ export function toFloat32(tensor: Tensor, path: string): Float32Array {
   }
 }
 
+/** 32-bit floats as a tensor of floating-point elements, rounded to the nearest, ties to even. Values that came from such a tensor come out as they were. */
+export function fromFloat32(values: Float32Array, shape: readonly number[], dtype: 'F32' | 'F16' | 'BF16'): Tensor {
+  if (dtype === 'F32') return { dtype, shape, data: bytesOf(values) }
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  return { dtype, shape, data: bytesOf(Uint16Array.from(bits, dtype === 'F16' ? floatToHalf : floatToBrain)) }
+}
+
 /** Bytes of a typed array, without copying. */
 export function bytesOf(array: ArrayBufferView): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
@@ -105,4 +135,28 @@ function halfToFloat(half: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+/** @param bits Of a 32-bit float. */
+function floatToBrain(bits: number): number {
+  if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16
+}
+
+/** @param bits Of a 32-bit float. */
+function floatToHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000
+  const exponent = (bits >>> 23) & 0xff
+  const fraction = bits & 0x7fffff
+  if (exponent === 255) return sign | 0x7c00 | (fraction ? 0x200 | (fraction >>> 13) : 0)
+  // Of the 24 bits with the leading one, those below the smallest half are dropped.
+  const small = Math.max(0, 113 - exponent)
+  if (small > 11) return sign
+  const dropped = 13 + small
+  const whole = small > 0 ? 0x800000 | fraction : ((exponent - 112) << 23) | fraction
+  const kept = whole >>> dropped
+  const rest = whole & ((1 << dropped) - 1)
+  const half = 1 << (dropped - 1)
+  const rounded = kept + (rest > half || (rest === half && (kept & 1)) ? 1 : 0)
+  return sign | Math.min(0x7c00, rounded)
 }

@@ -16,4 +16,6 @@ export interface LoraModule {
   readonly a: Float32Array
   /** outputs × rank, row-major. */
   readonly b: Float32Array
+  /** What this branch is multiplied by, where it is another factor than the others'. `matchModules` gives all the same. */
+  readonly scaling?: number
 }

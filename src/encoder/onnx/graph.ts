@@ -14,6 +14,8 @@ export interface Graph {
   /** Gives one vector per token / per text. */
   readonly tokens: boolean
   readonly sentence: boolean
+  /** Names of the outputs that give these. */
+  readonly outputs: { readonly tokens: string | undefined; readonly texts: string | undefined }
   /** A sequence's values depend on its batch-mates, as activations are quantised over the whole batch. */
   readonly batchDependent: boolean
   /** Runs sequences, none of them empty, through the graph. `width` is 1 for the sentence output. */
@@ -67,6 +69,7 @@ export async function openGraph(path: string, threads: number, gate: ExitGate): 
     form,
     tokens: tokenOutput !== undefined,
     sentence: sentenceOutput !== undefined,
+    outputs: { tokens: tokenOutput, texts: sentenceOutput },
     batchDependent,
     async run(sequences, output, padId) {
       const name = (output === 'tokens' ? tokenOutput : sentenceOutput)!

@@ -30,7 +30,8 @@ export function readSafetensors(bytes: Uint8Array, path: string): { tensors: Map
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as { dtype: DType; shape: number[]; data_offsets: [number, number] }
     if (!(dtype in widths)) throw new InvalidModelError(path, `has a tensor "${name}" of type ${String(dtype)}, which is not read`)
     const [start, end] = Array.isArray(offsets) && offsets.every(isWhole) ? offsets : [0, -1]
-    const size = Array.isArray(shape) && shape.every(isWhole) ? shape.reduce((product, side) => product * side, 1) * widths[dtype] : Number.NaN
+    const size =
+      Array.isArray(shape) && shape.every(isWhole) ? shape.reduce((product, side) => product * side, 1) * widths[dtype] : Number.NaN
     if (!(end - start === size && end <= body.length))
       throw new InvalidModelError(path, `has a tensor "${name}" whose bytes do not fit its shape`)
     tensors.set(name, { dtype, shape, data: body.subarray(start, end) })
@@ -157,6 +158,6 @@ function floatToHalf(bits: number): number {
   const kept = whole >>> dropped
   const rest = whole & ((1 << dropped) - 1)
   const half = 1 << (dropped - 1)
-  const rounded = kept + (rest > half || (rest === half && (kept & 1)) ? 1 : 0)
+  const rounded = kept + (rest > half || (rest === half && kept & 1) ? 1 : 0)
   return sign | Math.min(0x7c00, rounded)
 }

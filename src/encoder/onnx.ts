@@ -1,15 +1,13 @@
 import { availableParallelism } from 'node:os'
-import { ClosedError, InvalidArgumentError, PilotfishError } from '../errors.ts'
-import { startWorker, type WorkerClient } from '../worker.ts'
+import { InvalidArgumentError } from '../errors.ts'
 import type { Encoder } from './encoder.ts'
 import { resolveModel, type HubOptions } from './hub.ts'
-import { exitGate } from '../exit-gate.ts'
 import { findOnnxFile, onnxFile, type OnnxDType } from './onnx/file.ts'
-import { gatherCalls } from './onnx/gather.ts'
-import type { EncodeRequest, EncodeResult, LoadRequest, OpenRequest, OpenResult } from './onnx/protocol.ts'
+import type { OpenRequest, OpenResult } from './onnx/protocol.ts'
 import type { Pooling } from './onnx/settings.ts'
+import { shareModel } from './onnx/shared-model.ts'
 import { rememberSource } from './onnx/source.ts'
-import { requireTexts } from './texts.ts'
+import { viewEncoder } from './onnx/view-encoder.ts'
 
 /** What a model's own files leave open, or should not decide. */
 export interface OnnxEncoderOptions extends HubOptions {
@@ -55,80 +53,9 @@ export async function onnxEncoder(source: string, options: OnnxEncoderOptions = 
       ...(maxTokens !== undefined && { maxTokens }),
     }
     const view = await shared.request<OpenResult>('open', request)
-    return rememberSource(encoderOf(shared, view), { directory, path, view: request })
+    return rememberSource(viewEncoder(shared, view), { directory, path, view: request })
   } catch (error) {
     await shared.leave()
-    throw error
-  }
-}
-
-function encoderOf(shared: SharedModel, { handle, id, dimensions, maxTokens }: OpenResult): Encoder {
-  const calls = gatherCalls((texts) => shared.request<EncodeResult>('encode', { handle, texts } satisfies EncodeRequest), {
-    dimensions,
-    maxTokens,
-  })
-  let closing: Promise<void> | undefined
-  return {
-    id,
-    dimensions,
-    async encode(texts, options) {
-      if (closing) throw new ClosedError('The ONNX encoder')
-      requireTexts(texts)
-      return calls.encode(texts, options)
-    },
-    close() {
-      closing ??= calls.idle().then(shared.leave)
-      return closing
-    },
-  }
-}
-
-interface SharedModel {
-  request<T>(method: string, argument: unknown): Promise<T>
-  /** One user less; the last one ends the worker. */
-  leave(): Promise<void>
-}
-
-/** Models that are loaded: the query and the document side of one model share its session and its memory. */
-const loaded = new Map<string, { readonly worker: Promise<WorkerClient>; users: number }>()
-
-function shareModel(request: Omit<LoadRequest, 'gate'>): SharedModel {
-  const key = JSON.stringify(request)
-  const model = loaded.get(key) ?? { worker: loadModel(request), users: 0 }
-  loaded.set(key, model)
-  model.users++
-  const forget = (): void => {
-    if (loaded.get(key) === model) loaded.delete(key)
-  }
-  return {
-    async request(method, argument) {
-      try {
-        return await (await model.worker).request(method, argument)
-      } catch (error) {
-        // A worker that is gone must not be joined by later encoders.
-        if (PilotfishError.is(error) && error.code === 'WORKER_FAILED') forget()
-        throw error
-      }
-    },
-    async leave() {
-      if (--model.users > 0) return
-      forget()
-      await (await model.worker.catch(() => undefined))?.close()
-    },
-  }
-}
-
-async function loadModel(request: Omit<LoadRequest, 'gate'>): Promise<WorkerClient> {
-  // Native code reads the real environment, which a worker cannot change.
-  process.env.ORT_DISABLE_TELEMETRY ??= '1'
-  const { gate, release } = exitGate()
-  const worker = startWorker('onnx encoder', './encoder/onnx/worker.ts', 'onnx-worker')
-  const close = (): Promise<void> => worker.close().finally(release)
-  try {
-    await worker.request('load', { ...request, gate } satisfies LoadRequest)
-    return { ...worker, close }
-  } catch (error) {
-    await close()
     throw error
   }
 }

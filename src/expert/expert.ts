@@ -5,7 +5,7 @@ import type { Vector } from '../vector.ts'
  * Something that knows a domain: a name, a query side and a document side. Experts whose document encoders have the
  * same `id` share one space, so the corpus is embedded, stored and indexed once for all of them.
  */
-export type Expert = AdapterExpert | TableExpert | ModelExpert | RemoteExpert | LexicalExpert
+export type Expert = AdapterExpert | TableExpert | LoraExpert | ModelExpert | RemoteExpert | LexicalExpert
 
 interface NamedExpert {
   /** Unique in an engine: letters, digits, `-` and `_`. */
@@ -35,6 +35,11 @@ export interface AdapterExpert extends DenseExpert {
 /** A static base whose query-side token table has sparse changes. */
 export interface TableExpert extends DenseExpert {
   readonly kind: 'table'
+}
+
+/** A transformer base with low-rank changes of its linear layers, served by the base's own session. */
+export interface LoraExpert extends DenseExpert {
+  readonly kind: 'lora'
 }
 
 /** A model of its own, with a space of its own unless its document encoder is the base. The general expert is one. */

@@ -1,12 +1,17 @@
+import { reviveError } from '../../errors.ts'
 import type { EncodeOptions } from '../encoder.ts'
 import type { Vector } from '../../vector.ts'
-import type { EncodeResult } from './protocol.ts'
+import type { EncodeResult, OpenResult } from './protocol.ts'
 
 /** Characters sent to the worker at a time, about 2,000 tokens: a query waits for no more than that. */
 const characterBudget = 8_192
 
+/** In which way a call uses the model. */
+type View = Pick<OpenResult, 'handle' | 'dimensions' | 'maxTokens'>
+
 /** One `encode` call and what is still to do of it. */
 interface Call {
+  readonly view: View
   readonly texts: readonly string[]
   /** All positions, longest text first, so that what is sent together is of similar length. */
   readonly order: readonly number[]
@@ -20,16 +25,19 @@ interface Call {
   reject(error: unknown): void
 }
 
+/** Sends texts to a model in passes that calls share. */
+export interface Gatherer {
+  encode(view: View, texts: readonly string[], options?: EncodeOptions): Promise<Vector[]>
+}
+
 /**
- * Joins concurrent calls into shared passes and cuts long ones into pieces, so that many single queries cost few passes
- * and a query need not wait for ten thousand documents.
+ * Joins concurrent calls into shared passes, whatever way each of them uses the model, and cuts long ones into pieces, so that many
+ * single queries cost few passes and a query need not wait for ten thousand documents.
+ * @param run Encodes texts, each in the way its handle stands for.
  */
-export function gatherCalls(
-  run: (texts: readonly string[]) => Promise<EncodeResult>,
-  { dimensions, maxTokens }: { readonly dimensions: number; readonly maxTokens: number },
-): { encode(texts: readonly string[], options?: EncodeOptions): Promise<Vector[]>; idle(): Promise<void> } {
+export function gatherCalls(run: (texts: readonly string[], handles: readonly number[]) => Promise<EncodeResult>): Gatherer {
   // More than this of a text is not read, so a megabyte costs like a page.
-  const cost = (text: string): number => Math.min(text.length, maxTokens * 5)
+  const cost = ({ maxTokens }: View, text: string): number => Math.min(text.length, maxTokens * 5)
   let calls: Call[] = []
   let running: Promise<void> | undefined
 
@@ -39,7 +47,7 @@ export function gatherCalls(
     const from = (call: Call, most: number): void => {
       for (; call.sent < call.order.length && most > 0; most--) {
         const position = call.order[call.sent]!
-        const price = cost(call.texts[position]!)
+        const price = cost(call.view, call.texts[position]!)
         if (taken.length > 0 && price > budget) return
         budget -= price
         call.sent++
@@ -59,17 +67,13 @@ export function gatherCalls(
     while (calls.length > 0) {
       const taken = take()
       try {
-        const { vectors, truncated } = await run(taken.map(({ call, position }) => call.texts[position]!))
-        taken.forEach(({ call, position }, i) => {
-          call.vectors[position] = vectors.slice(i * dimensions, (i + 1) * dimensions)
-          const tokens = truncated[i]
-          try {
-            if (tokens !== undefined) call.onTruncated?.({ index: position, tokens, limit: maxTokens })
-          } catch (error) {
-            call.reject(error)
-          }
-          if (--call.left === 0) call.resolve(call.vectors)
-        })
+        const result = await run(
+          taken.map(({ call, position }) => call.texts[position]!),
+          taken.map(({ call }) => call.view.handle),
+        )
+        handOut(taken, result)
+        // A call that failed is over, whatever else of it is to do.
+        if (result.failed) calls = calls.filter((call) => !result.failed!.positions.some((i) => taken[i]!.call === call))
       } catch (error) {
         for (const { call } of taken) call.reject(error)
         calls = calls.filter((call) => !taken.some((other) => other.call === call))
@@ -80,11 +84,11 @@ export function gatherCalls(
   }
 
   return {
-    encode: (texts, { signal, onTruncated } = {}) =>
+    encode: (view, texts, { signal, onTruncated } = {}) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(signal.reason)
         if (texts.length === 0) return resolve([])
-        const order = texts.map((_, position) => position).sort((a, b) => cost(texts[b]!) - cost(texts[a]!))
+        const order = texts.map((_, position) => position).sort((a, b) => cost(view, texts[b]!) - cost(view, texts[a]!))
         let ended = false
         const onAbort = (): void => {
           calls = calls.filter((other) => other !== call)
@@ -98,6 +102,7 @@ export function gatherCalls(
             settle(value)
           }
         const call: Call = {
+          view,
           texts,
           order,
           sent: 0,
@@ -111,6 +116,24 @@ export function gatherCalls(
         calls.push(call)
         running ??= work()
       }),
-    idle: async () => running,
   }
+}
+
+/** Gives every call what is its own of a pass. */
+function handOut(taken: readonly { call: Call; position: number }[], { vectors, truncated, failed }: EncodeResult): void {
+  let end = 0
+  taken.forEach(({ call, position }, i) => {
+    const start = end
+    end += call.view.dimensions
+    // What one expert's weights make of a text is no matter of the others in the pass.
+    if (failed?.positions.includes(i)) return call.reject(reviveError(failed.error))
+    call.vectors[position] = vectors.slice(start, end)
+    const tokens = truncated[i]
+    try {
+      if (tokens !== undefined) call.onTruncated?.({ index: position, tokens, limit: call.view.maxTokens })
+    } catch (error) {
+      call.reject(error)
+    }
+    if (--call.left === 0) call.resolve(call.vectors)
+  })
 }

@@ -2,7 +2,9 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { InvalidModelError } from '../../errors.ts'
 import { bytesOf, toFloat32 } from '../../safetensors.ts'
 import { throughGate, type ExitGate } from '../../exit-gate.ts'
+import { sequenceFeeds, type Feeds } from './feeds.ts'
 import { firstLine, inspectFile, loadRuntime } from './runtime.ts'
+import type { ChangedModel } from './weights-in-place.ts'
 
 /** An ONNX graph that turns token ids into vectors, in one of the two forms encoders are exported in. */
 export interface Graph {
@@ -18,33 +20,47 @@ export interface Graph {
   readonly outputs: { readonly tokens: string | undefined; readonly texts: string | undefined }
   /** A sequence's values depend on its batch-mates, as activations are quantised over the whole batch. */
   readonly batchDependent: boolean
-  /** Runs sequences, none of them empty, through the graph. `width` is 1 for the sentence output. */
+  /** Runs sequences, none of them empty, through the graph. `width` is 1 for the sentence output. `more` are inputs of a changed graph. */
   run(
     sequences: readonly Uint32Array[],
     output: 'tokens' | 'sentence',
     padId: number,
+    more?: Feeds,
   ): Promise<{ values: Float32Array; width: number; dimensions: number }>
   release(): Promise<void>
+}
+
+/** A form of a graph with inputs of its own. */
+export interface GraphChange {
+  readonly of: Pick<Graph, 'hash' | 'batchDependent'>
+  readonly model: ChangedModel
+  readonly inputs: readonly string[]
 }
 
 /**
  * Opens a graph in onnxruntime. Runs on the calling thread and blocks it: for worker threads.
  * @throws MissingPackageError, InvalidModelError
  */
-export async function openGraph(path: string, threads: number, gate: ExitGate): Promise<Graph> {
+export async function openGraph(path: string, threads: number, gate: ExitGate, change?: GraphChange): Promise<Graph> {
   const ort = await throughGate(gate, loadRuntime)
-  const { hash, batchDependent } = await inspectFile(path)
+  const { hash, batchDependent } = change?.of ?? (await inspectFile(path))
+  const options: InferenceSession.SessionOptions = {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    extra: {
+      session: {
+        // Spinning threads made a machine whose cores are shared 2 to 6 times slower.
+        intra_op: { allow_spinning: '0' },
+        ...(change && { model_external_initializers_file_folder_path: change.model.folder }),
+      },
+    },
+    logSeverityLevel: 4,
+  }
   let session: InferenceSession
   try {
     session = await throughGate(gate, () =>
-      ort.InferenceSession.create(path, {
-        executionProviders: ['cpu'],
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        // Spinning threads made a machine whose cores are shared 2 to 6 times slower.
-        extra: { session: { intra_op: { allow_spinning: '0' } } },
-        logSeverityLevel: 4,
-      }),
+      change ? ort.InferenceSession.create(change.model.bytes, options) : ort.InferenceSession.create(path, options),
     )
   } catch (error) {
     throw new InvalidModelError(path, `cannot be run by onnxruntime (${firstLine(error)})`, error)
@@ -53,7 +69,7 @@ export async function openGraph(path: string, threads: number, gate: ExitGate): 
   const inputs = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : 'none']))
   const form = inputs.has('offsets') ? 'flat' : 'padded'
   const known = form === 'flat' ? ['input_ids', 'offsets'] : ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids']
-  const unknown = [...inputs.keys()].filter((name) => !known.includes(name))
+  const unknown = [...inputs.keys()].filter((name) => !known.includes(name) && !change?.inputs.includes(name))
   if (!inputs.has('input_ids') || unknown.length > 0) {
     await session.release()
     throw new InvalidModelError(
@@ -71,54 +87,17 @@ export async function openGraph(path: string, threads: number, gate: ExitGate): 
     sentence: sentenceOutput !== undefined,
     outputs: { tokens: tokenOutput, texts: sentenceOutput },
     batchDependent,
-    async run(sequences, output, padId) {
+    async run(sequences, output, padId, more = {}) {
       const name = (output === 'tokens' ? tokenOutput : sentenceOutput)!
       const width = Math.max(...sequences.map(({ length }) => length))
       const feeds: Record<string, Tensor> = {}
-      const feed = (input: string, shape: number[], values: Float64Array): void => {
+      for (const [input, { values, sides }] of Object.entries({ ...sequenceFeeds(sequences, form, padId), ...more })) {
         const type = inputs.get(input)
-        if (type === undefined) return
-        if (type !== 'int64' && type !== 'int32')
-          throw new InvalidModelError(path, `wants ${type} for ${input}, where whole numbers are known`)
-        feeds[input] =
-          type === 'int64'
-            ? new ort.Tensor('int64', BigInt64Array.from(values, BigInt), shape)
-            : new ort.Tensor('int32', Int32Array.from(values), shape)
-      }
-      if (form === 'flat') {
-        let offset = 0
-        const offsets = Float64Array.from(sequences, ({ length }) => (offset += length) - length)
-        feed('input_ids', [offset], Float64Array.from(sequences.flatMap((ids) => [...ids])))
-        feed('offsets', [sequences.length], offsets)
-      } else {
-        const shape = [sequences.length, width]
-        const fill = (value: (ids: Uint32Array, position: number) => number): Float64Array => {
-          const values = new Float64Array(sequences.length * width)
-          sequences.forEach((ids, row) => {
-            for (let position = 0; position < width; position++) values[row * width + position] = value(ids, position)
-          })
-          return values
-        }
-        feed(
-          'input_ids',
-          shape,
-          fill((ids, position) => ids[position] ?? padId),
-        )
-        feed(
-          'attention_mask',
-          shape,
-          fill((ids, position) => (position < ids.length ? 1 : 0)),
-        )
-        feed(
-          'token_type_ids',
-          shape,
-          fill(() => 0),
-        )
-        feed(
-          'position_ids',
-          shape,
-          fill((_, position) => position),
-        )
+        if (type === undefined) continue
+        if (values instanceof Float32Array) feeds[input] = new ort.Tensor('float32', values, [...sides])
+        else if (type === 'int64') feeds[input] = new ort.Tensor('int64', values, [...sides])
+        else if (type === 'int32') feeds[input] = new ort.Tensor('int32', Int32Array.from(values, Number), [...sides])
+        else throw new InvalidModelError(path, `wants ${type} for ${input}, where whole numbers are known`)
       }
 
       let result: Tensor | undefined

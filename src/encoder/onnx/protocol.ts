@@ -1,4 +1,6 @@
+import type { ErrorMessage } from '../../errors.ts'
 import type { ExitGate } from '../../exit-gate.ts'
+import type { LoraWeights } from '../lora/weights.ts'
 import type { Pooling } from './settings.ts'
 
 /** Loads a model into the worker, once. */
@@ -25,9 +27,21 @@ export interface OpenResult {
   readonly maxTokens: number
 }
 
-export interface EncodeRequest {
+/** Asks for a way to use the model with a change to it, else as `handle` does. */
+export interface AdaptRequest {
   readonly handle: number
+  readonly weights: LoraWeights
+}
+
+/** Gives up what `adapt` gave. */
+export interface ForgetRequest {
+  readonly handle: number
+}
+
+export interface EncodeRequest {
   readonly texts: readonly string[]
+  /** For each text in which way the model is used. */
+  readonly handles: readonly number[]
 }
 
 export interface EncodeResult {
@@ -35,4 +49,6 @@ export interface EncodeResult {
   readonly vectors: Float32Array
   /** Of each text that was cut its tokens, special ones included; `undefined` for the others. */
   readonly truncated: readonly (number | undefined)[]
+  /** Positions of texts whose vectors are no numbers, and what to say about them. */
+  readonly failed?: { readonly positions: readonly number[]; readonly error: ErrorMessage }
 }

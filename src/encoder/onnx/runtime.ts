@@ -26,8 +26,8 @@ export async function loadRuntime(): Promise<typeof Runtime> {
   }
 }
 
-/** Hash of a graph with its external weights, and whether its activations are quantised over the whole batch. */
-export async function inspectFile(path: string): Promise<{ hash: string; batchDependent: boolean }> {
+/** A graph's bytes, their hash with its external weights, and whether its activations are quantised over the whole batch. */
+export async function inspectFile(path: string): Promise<{ bytes: Uint8Array; hash: string; batchDependent: boolean }> {
   const bytes = await readFile(path)
   const hash = createHash('sha256').update(bytes)
   const folder = dirname(path)
@@ -35,7 +35,7 @@ export async function inspectFile(path: string): Promise<{ hash: string; batchDe
   for (const name of siblings.sort()) {
     for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Uint8Array)
   }
-  return { hash: hash.digest('hex'), batchDependent: bytes.includes('DynamicQuantize') }
+  return { bytes, hash: hash.digest('hex'), batchDependent: bytes.includes('DynamicQuantize') }
 }
 
 /** The part of a native error that is meant for people. */

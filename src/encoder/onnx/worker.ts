@@ -1,12 +1,13 @@
-import { InvalidArgumentError, InvalidModelError } from '../../errors.ts'
+import { InvalidArgumentError, InvalidModelError, describeError } from '../../errors.ts'
 import { serveWorker, type WorkerHandler } from '../../worker.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { readTokens } from '../reading.ts'
 import { loadTokenizer, type TextTokenizer } from '../tokenizer.ts'
 import { batchesByLength } from './batches.ts'
-import { openGraph, type Graph } from './graph.ts'
+import { adaptableGraph, type AdaptableGraph } from './adaptable-graph.ts'
+import type { Adapter } from './adapter-bank.ts'
 import { finish, pool } from './pooling.ts'
-import type { EncodeRequest, EncodeResult, LoadRequest, OpenRequest, OpenResult } from './protocol.ts'
+import type { AdaptRequest, EncodeRequest, EncodeResult, ForgetRequest, LoadRequest, OpenRequest, OpenResult } from './protocol.ts'
 import { chooseNormalization, choosePooling, choosePrompt, readSettings, type ModelSettings, type Pooling } from './settings.ts'
 
 /** A way to use the model that is loaded. Query and document side of one model are two of these. */
@@ -18,16 +19,18 @@ interface View {
   readonly maxTokens: number
   /** Leading tokens that the mean leaves out. */
   readonly skipped: number
+  readonly adapter?: Adapter
 }
 
-let model: { readonly graph: Graph; readonly tokenizer: TextTokenizer; readonly settings: ModelSettings } | undefined
-const views: View[] = []
+let model: { readonly graph: AdaptableGraph; readonly tokenizer: TextTokenizer; readonly settings: ModelSettings } | undefined
+/** By their handles; those that were given up leave holes. */
+const views: (View | undefined)[] = []
 
 const handlers = {
   async load({ directory, path, threads, gate }: LoadRequest): Promise<void> {
     const settings = await readSettings(directory)
     const tokenizer = await loadTokenizer(settings.folder)
-    model = { graph: await openGraph(path, threads, gate), tokenizer, settings }
+    model = { graph: await adaptableGraph(path, threads, gate), tokenizer, settings }
   },
 
   async open(request: OpenRequest): Promise<OpenResult> {
@@ -36,7 +39,7 @@ const handlers = {
     const { opening, closing } = tokenizer
     // One short pass tells the dimensions and shows that the output is what pooling needs.
     const probe = Uint32Array.from(opening.length + closing.length > 0 ? [...opening, ...closing] : [0])
-    const { dimensions } = await graph.run([probe], view.pooling === 'sentence' ? 'sentence' : 'tokens', settings.padId)
+    const { dimensions } = await graph.run([probe], view.pooling === 'sentence' ? 'sentence' : 'tokens', settings.padId, [undefined])
     const { pooling, normalize, prompt, maxTokens, skipped } = view
     const handle = views.push({ ...view, dimensions }) - 1
     const id = fingerprint('onnx', graph.hash, ...tokenizer.bytes, {
@@ -52,45 +55,83 @@ const handlers = {
     return { handle, id, dimensions, maxTokens }
   },
 
-  async encode({ handle, texts }: EncodeRequest, { transfer }: Parameters<WorkerHandler>[1]): Promise<EncodeResult> {
-    const { graph, settings } = model!
+  async adapt({ handle, weights }: AdaptRequest): Promise<Pick<OpenResult, 'handle'>> {
     const view = views[handle]!
-    const { dimensions, pooling } = view
-    const sequences = texts.map((text) => sequenceOf(text, view))
-    const vectors = new Float32Array(texts.length * dimensions)
-    // A sequence without tokens (a static model, an empty text) keeps its zeros.
-    const filled = sequences.flatMap(({ ids }, position) => (ids.length > 0 ? [position] : []))
-    const batches = batchesByLength(
-      filled.map((position) => sequences[position]!.ids.length),
-      graph.batchDependent ? 1 : undefined,
-    )
-    for (const batch of batches) {
-      const positions = batch.map((i) => filled[i]!)
-      const result = await graph.run(
-        positions.map((position) => sequences[position]!.ids),
-        pooling === 'sentence' ? 'sentence' : 'tokens',
-        settings.padId,
-      )
-      if (result.dimensions !== dimensions)
-        throw new InvalidModelError(graph.path, `gave ${result.dimensions} dimensions after ${dimensions}`)
-      positions.forEach((position, row) => {
-        const pooled =
-          pooling === 'sentence'
-            ? result.values.slice(row * dimensions, (row + 1) * dimensions)
-            : pool(result, row, sequences[position]!.ids.length, pooling, view.skipped)
-        const vector = finish(pooled, view.normalize)
-        if (!vector) throw new InvalidModelError(graph.path, 'gives values that are not finite numbers')
-        vectors.set(vector, position * dimensions)
-      })
+    const adapter = await model!.graph.adapt(weights)
+    return { handle: views.push({ ...view, adapter }) - 1 }
+  },
+
+  async forget({ handle }: ForgetRequest): Promise<void> {
+    const adapter = views[handle]?.adapter
+    if (adapter) model!.graph.forget(adapter)
+    delete views[handle]
+  },
+
+  async encode({ handles, texts }: EncodeRequest, { transfer }: Parameters<WorkerHandler>[1]): Promise<EncodeResult> {
+    let size = 0
+    const tasks = texts.map((text, i): Task => {
+      const view = views[handles[i]!]!
+      const start = (size += view.dimensions) - view.dimensions
+      return { view, start, ...sequenceOf(text, view) }
+    })
+    const vectors = new Float32Array(size)
+    const failed: number[] = []
+    for (const output of ['tokens', 'sentence'] as const) {
+      // A sequence without tokens (a static model, an empty text) keeps its zeros.
+      const filled = tasks.filter(({ ids, view }) => ids.length > 0 && (view.pooling === 'sentence') === (output === 'sentence'))
+      const lengths = filled.map(({ ids }) => ids.length)
+      for (const batch of batchesByLength(lengths, model!.graph.batchDependent ? 1 : undefined)) {
+        const together = batch.map((i) => filled[i]!)
+        const wrong = await runBatch(together, output, vectors)
+        failed.push(...wrong.map((task) => tasks.indexOf(task)))
+      }
     }
     transfer(vectors.buffer)
-    return { vectors, truncated: sequences.map(({ ids, tokens }) => (tokens > ids.length ? tokens : undefined)) }
+    const error = new InvalidModelError(model!.graph.path, 'gives values that are not finite numbers')
+    return {
+      vectors,
+      truncated: tasks.map(({ ids, tokens }) => (tokens > ids.length ? tokens : undefined)),
+      ...(failed.length > 0 && { failed: { positions: failed, error: describeError(error) } }),
+    }
   },
 
   async close(): Promise<void> {
     await model?.graph.release()
     model = undefined
   },
+}
+
+/** A text on its way through the model. */
+interface Task {
+  readonly view: View
+  readonly ids: Uint32Array
+  /** Tokens of the whole text. */
+  readonly tokens: number
+  /** Where its vector goes. */
+  readonly start: number
+}
+
+/** Puts the vectors of one pass into their places and gives back the tasks whose values are no numbers. */
+async function runBatch(batch: readonly Task[], output: 'tokens' | 'sentence', vectors: Float32Array): Promise<Task[]> {
+  const { graph, settings } = model!
+  const result = await graph.run(
+    batch.map(({ ids }) => ids),
+    output,
+    settings.padId,
+    batch.map(({ view }) => view.adapter),
+  )
+  return batch.filter(({ view, ids, start }, row) => {
+    const { dimensions, pooling, skipped } = view
+    if (result.dimensions !== dimensions)
+      throw new InvalidModelError(graph.path, `gave ${result.dimensions} dimensions after ${dimensions}`)
+    const pooled =
+      pooling === 'sentence'
+        ? result.values.slice(row * dimensions, (row + 1) * dimensions)
+        : pool(result, row, ids.length, pooling, skipped)
+    const vector = finish(pooled, view.normalize)
+    if (vector) vectors.set(vector, start)
+    return !vector
+  })
 }
 
 function chooseView(request: OpenRequest): Omit<View, 'dimensions'> {

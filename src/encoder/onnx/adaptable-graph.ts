@@ -1,0 +1,101 @@
+import { InvalidArgumentError, InvalidModelError } from '../../errors.ts'
+import type { ExitGate } from '../../exit-gate.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
+import { readOnnx } from '../../onnx/protobuf.ts'
+import { linearLayers, type LinearLayer } from '../lora/linear-layers.ts'
+import { matchModules } from '../lora/match.ts'
+import { adapterIds, branchInputs, withSideBranches } from '../lora/side-branches.ts'
+import type { LoraWeights } from '../lora/weights.ts'
+import { adapterBank, type Adapter } from './adapter-bank.ts'
+import { openGraph, type Graph, type GraphChange } from './graph.ts'
+import { firstLine, inspectFile } from './runtime.ts'
+import { withWeightsInPlace } from './weights-in-place.ts'
+
+/** A model in one session that serves it as it is and, once the first LoRA weights came, any number of changes to it. */
+export interface AdaptableGraph extends Pick<Graph, 'path' | 'hash' | 'form' | 'tokens' | 'sentence' | 'batchDependent' | 'release'> {
+  /**
+   * Takes LoRA weights in. The session is replaced where they change layers that none before them did.
+   * @throws AdapterMismatchError, UnsupportedGraphError, InvalidArgumentError; the model then stays as it was
+   */
+  adapt(weights: LoraWeights): Promise<Adapter>
+  forget(adapter: Adapter): void
+  /** Runs sequences through the model, each with its adapter or as it is. */
+  run(
+    sequences: readonly Uint32Array[],
+    output: 'tokens' | 'sentence',
+    padId: number,
+    adapters: readonly (Adapter | undefined)[],
+  ): ReturnType<Graph['run']>
+}
+
+export async function adaptableGraph(path: string, threads: number, gate: ExitGate): Promise<AdaptableGraph> {
+  let graph = await openGraph(path, threads, gate)
+  let change: GraphChange | undefined
+  /** All of the model, and those that have side branches. */
+  let layers: readonly LinearLayer[] | undefined
+  let branches: readonly LinearLayer[] = []
+  const bank = adapterBank()
+  const { hash, batchDependent, form, tokens, sentence } = graph
+
+  const read = async (): Promise<{ model: OnnxModel; bytes: Uint8Array }> => {
+    const { bytes, hash: now } = await inspectFile(path)
+    if (now !== hash) throw new InvalidModelError(path, 'was changed since it was opened')
+    try {
+      return { model: readOnnx(bytes), bytes }
+    } catch (error) {
+      throw new InvalidModelError(path, `cannot be read (${firstLine(error)})`, error)
+    }
+  }
+
+  const branchOut = async (model: OnnxModel, bytes: Uint8Array, wanted: readonly LinearLayer[]): Promise<void> => {
+    const changed = await withWeightsInPlace(withSideBranches(model, wanted, 'bank'), path, bytes)
+    const inputs = wanted.flatMap((layer) => Object.values(branchInputs(layer)))
+    const next: GraphChange = { of: { hash, batchDependent }, model: changed, inputs: [adapterIds, ...inputs] }
+    // Not side by side: that would be the model's memory twice.
+    await graph.release()
+    try {
+      graph = await openGraph(path, threads, gate, next)
+    } catch (error) {
+      graph = await openGraph(path, threads, gate, change)
+      throw error
+    }
+    change = next
+    branches = wanted
+  }
+
+  return {
+    path,
+    hash,
+    form,
+    tokens,
+    sentence,
+    batchDependent,
+    async adapt(weights) {
+      requireFinite(weights)
+      let file = layers ? undefined : await read()
+      layers ??= linearLayers(file!.model)
+      const matched = matchModules(weights, layers)
+      const wanted = new Set([...branches, ...matched.modules].map(({ module }) => module))
+      if (wanted.size > branches.length) {
+        file ??= await read()
+        await branchOut(
+          file.model,
+          file.bytes,
+          layers.filter(({ module }) => wanted.has(module)),
+        )
+      }
+      return bank.add(matched)
+    },
+    forget: (adapter) => bank.remove(adapter),
+    run: (sequences, output, padId, adapters) =>
+      graph.run(sequences, output, padId, branches.length > 0 ? bank.feeds(branches, adapters) : undefined),
+    release: () => graph.release(),
+  }
+}
+
+function requireFinite({ scaling, modules }: LoraWeights): void {
+  const wrong = modules.find(({ a, b }) => !a.every(Number.isFinite) || !b.every(Number.isFinite))
+  if (wrong) throw new InvalidArgumentError('weights', `have a value that is not a finite number, in ${wrong.module}`)
+  if (!Number.isFinite(scaling)) throw new InvalidArgumentError('weights', `have the scaling ${scaling}`)
+  if (modules.length === 0) throw new InvalidArgumentError('weights', 'change no layer')
+}

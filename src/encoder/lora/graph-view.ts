@@ -69,12 +69,14 @@ function turned(sides: readonly number[], order: unknown): number[] {
   return Array.isArray(order) ? (order as number[]).map((side) => sides[side]!) : sides.toReversed()
 }
 
-/** Operators whose result has as many sides as their widest input. */
+/** Operators whose result has as many sides as their first input. */
 const keepRank = new Set(
-  `Add Sub Mul Div Pow Sqrt Erf Tanh Relu Gelu FastGelu BiasGelu QuickGelu LayerNormalization SkipLayerNormalization Identity Cast
-  Dropout MatMul FusedMatMul DynamicQuantizeMatMul MatMulNBits DynamicQuantizeLinear MatMulInteger Softmax Transpose Slice Where
-  SimplifiedLayerNormalization`.split(/\s+/),
+  `Sqrt Erf Tanh Relu Gelu FastGelu BiasGelu QuickGelu LayerNormalization SimplifiedLayerNormalization SkipLayerNormalization
+  Identity Cast Dropout MatMul FusedMatMul MatMulInteger DynamicQuantizeMatMul MatMulIntegerToFloat MatMulNBits DynamicQuantizeLinear
+  Softmax Transpose Slice Attention`.split(/\s+/),
 )
+/** And those with as many as their widest one. */
+const broadcasts = new Set(['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Where'])
 
 /** Sides of values as far as they are stated or follow at once; nothing here needs more than that. */
 function ranksOf({ graph }: Pick<OnnxModel, 'graph'>, tensors: ReadonlyMap<string, OnnxTensor>): Map<string, number> {
@@ -86,17 +88,19 @@ function ranksOf({ graph }: Pick<OnnxModel, 'graph'>, tensors: ReadonlyMap<strin
   for (const node of graph.node) {
     const { opType, input, output } = node
     if (ranks.has(output[0]!)) continue
-    const [first, second] = input.map((name) => ranks.get(name))
+    const known = input.map((name) => ranks.get(name) ?? Number.NaN)
     const rank =
       opType === 'Reshape'
         ? Number(tensors.get(input[1]!)?.dims[0] ?? Number.NaN)
         : opType === 'Gather'
-          ? first! + second! - 1
+          ? known[0]! + known[1]! - 1
           : opType === 'Gemm'
             ? 2
-            : keepRank.has(opType)
-              ? Math.max(...input.map((name) => ranks.get(name) ?? 0)) || Number.NaN
-              : Number.NaN
+            : broadcasts.has(opType)
+              ? Math.max(...known)
+              : keepRank.has(opType)
+                ? known[0]!
+                : Number.NaN
     if (Number.isInteger(rank)) ranks.set(output[0]!, rank)
   }
   return ranks

@@ -1,7 +1,7 @@
 /**
  * Trains the small transformer encoder that LoRA experts are studied on: the bundled base's token table, and layers over it that start as
  * nothing. Seeded, and goes on where it was cut off.
- * `npm run train:transformer -- --out DIR [--steps 3000] [--seed 1] [--data DIR] [--checkpoints DIR] [--threads 2]`
+ * `npm run train:transformer -- --out DIR [--steps 2000] [--seed 1] [--data DIR] [--checkpoints DIR] [--threads 2] [--rate 2e-4] [--table-rate 3e-5]`
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -28,14 +28,24 @@ const { values: given } = parseArgs({
     data: { type: 'string', default: join(here, '../../shared/data') },
     out: { type: 'string', default: join(here, '../.cache/transformer') },
     checkpoints: { type: 'string', default: join(here, '../.cache/train-transformer') },
-    steps: { type: 'string', default: '3000' },
+    steps: { type: 'string', default: '2000' },
     seed: { type: 'string', default: '1' },
     threads: { type: 'string', default: '2' },
+    rate: { type: 'string', default: '2e-4' },
+    'table-rate': { type: 'string', default: '3e-5' },
   },
 })
 const seed = Number(given.seed)
 const steps = Number(given.steps)
-const settings = { pairs: 128, pairShare: 0.7, dropout: 0.1, longest: 48, rate: 5e-4, tableRate: 1e-4, temperature: 0.05 }
+const settings = {
+  pairs: 128,
+  pairShare: 0.7,
+  dropout: 0.1,
+  longest: 48,
+  rate: Number(given.rate),
+  tableRate: Number(given['table-rate']),
+  temperature: 0.05,
+}
 
 const base = await loadStaticModel(join(here, 'bundled/base'))
 const shape: TransformerShape = { hidden: base.dimensions, layers: 2, heads: 4, intermediate: 512, positions: 256 }
@@ -46,7 +56,7 @@ const tasks = sets.map((set) => packTask(baseTask(set, !late.has(set.name)), tok
 const engine = await transformerEngine(shape, base.table.slice(), Number(given.threads), seed)
 
 mkdirSync(given.checkpoints, { recursive: true })
-const kept = join(given.checkpoints, `seed-${seed}-steps-${steps}.safetensors`)
+const kept = join(given.checkpoints, `seed-${seed}-steps-${steps}-rates-${given.rate}-${given['table-rate']}.safetensors`)
 let step = 0
 if (existsSync(kept)) {
   const { tensors } = readSafetensors(readFileSync(kept), kept)
@@ -103,9 +113,10 @@ function contrast(vectors: Float32Array, size: number, masked: Uint8Array): { lo
 
 /** nDCG@10 on held-out train queries, at most 150 a set, over at most 3000 documents with the answers among them. */
 async function look(): Promise<void> {
-  const scores: string[] = []
-  for (const set of sets) scores.push(`${set.name} ${(100 * (await heldOutScore(set))).toFixed(1)}`)
-  say(`held out, after step ${step}: ${scores.join(', ')}`)
+  const scores: number[] = []
+  for (const set of sets) scores.push(100 * (await heldOutScore(set)))
+  const mean = scores.reduce((sum, score) => sum + score, 0) / scores.length
+  say(`held out, after step ${step}: ${sets.map(({ name }, i) => `${name} ${scores[i]!.toFixed(1)}`).join(', ')}; mean ${mean.toFixed(2)}`)
 }
 
 async function heldOutScore({ documents, heldOut }: TrainingSet): Promise<number> {

@@ -36,6 +36,10 @@ const foundation = [
 /** Pure functions that another folder may borrow, with the reason. */
 const exceptions: Record<string, string> = {
   'eval/metrics/': 'metrics are leaf functions; trainers stop early by them',
+  'encoder/onnx/': 'LoRA training reads a model and its texts as the encoder does',
+  'encoder/lora/': 'LoRA training changes the layers that serving changes',
+  'encoder/reading.ts': 'and cuts texts alike',
+  'encoder/tokenizer.ts': 'and tokenises them alike',
   'routing/fitting/': 'buildPilots fits routers: the training side of routing',
 }
 

@@ -9,7 +9,14 @@ export {
 } from './base/base.ts'
 export type { BasePair, BaseTask } from './base/packed.ts'
 export { trainWordPiece, type TokenizerJson, type WordPieceOptions } from './wordpiece.ts'
-export { trainExpert, type AdapterExpertOptions, type TableExpertOptions, type TrainedExpert } from './expert/expert.ts'
+export {
+  trainExpert,
+  type AdapterExpertOptions,
+  type LoraExpertOptions,
+  type TableExpertOptions,
+  type TrainedExpert,
+} from './expert/expert.ts'
+export type { LoraOptions } from './lora/lora.ts'
 export type { UnseenQuery } from './expert/plan.ts'
 export type { ExpertCheckpoint } from './expert/checkpoint.ts'
 export type { LearnedAdapter } from './expert/adapter.ts'

@@ -28,7 +28,7 @@ export function encoderModel({ weights, tokens, places }: TransformerWeights, sh
     graph: {
       ...graph,
       node: [...nodes, ...graph.node],
-      initializer: constants,
+      initializer: [...graph.initializer, ...constants],
       input: [valueInfo('input_ids', 'int64', ['batch', 'sequence']), valueInfo('attention_mask', 'int64', ['batch', 'sequence'])],
     },
   }

@@ -55,23 +55,25 @@ export function adapterQuerySide(
       lengths = queries.map((_, i) => addAndNormalize(out, inputs, i * dimensions, dimensions))
       units = out
     },
-    learn(upstream, rate, step) {
-      const rows = lengths.length
-      const sums = new Float32Array(rows * dimensions)
-      for (let i = 0; i < rows; i++) unnormalize(upstream, units, lengths[i]!, i * dimensions, dimensions, sums)
-      // sum = v + up·h, h = down·v: the gradient of `up` is sumᵀ·h, that of h is sum·up, that of `down` hᵀ·v.
-      multiplyTransposed(transposed(sums, rows, dimensions), transposed(hidden, rows, rank), up.gradient, dimensions, rank, rows)
-      const hiddenGradient = new Float32Array(rows * rank)
-      multiplyTransposed(sums, transposed(up.values, dimensions, rank), hiddenGradient, rows, rank, dimensions)
-      multiplyTransposed(
-        transposed(hiddenGradient, rows, rank),
-        transposed(inputs, rows, dimensions),
-        down.gradient,
-        rank,
-        dimensions,
-        rows,
-      )
-      for (const { values, gradient, adam } of [up, down]) adamUpdate(values, gradient, adam, 0, size, { rate, step, beta2: 0.999 })
+    learning: {
+      learn(upstream, rate, step) {
+        const rows = lengths.length
+        const sums = new Float32Array(rows * dimensions)
+        for (let i = 0; i < rows; i++) unnormalize(upstream, units, lengths[i]!, i * dimensions, dimensions, sums)
+        // sum = v + up·h, h = down·v: the gradient of `up` is sumᵀ·h, that of h is sum·up, that of `down` hᵀ·v.
+        multiplyTransposed(transposed(sums, rows, dimensions), transposed(hidden, rows, rank), up.gradient, dimensions, rank, rows)
+        const hiddenGradient = new Float32Array(rows * rank)
+        multiplyTransposed(sums, transposed(up.values, dimensions, rank), hiddenGradient, rows, rank, dimensions)
+        multiplyTransposed(
+          transposed(hiddenGradient, rows, rank),
+          transposed(inputs, rows, dimensions),
+          down.gradient,
+          rank,
+          dimensions,
+          rows,
+        )
+        for (const { values, gradient, adam } of [up, down]) adamUpdate(values, gradient, adam, 0, size, { rate, step, beta2: 0.999 })
+      },
     },
     keep() {
       for (const matrix of [up, down]) matrix.kept.set(matrix.values)

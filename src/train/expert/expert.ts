@@ -1,5 +1,7 @@
 import type { Encoder } from '../../encoder/encoder.ts'
+import type { LoraWeights } from '../../encoder/lora/weights.ts'
 import { InvalidArgumentError, TrainingRefusedError } from '../../errors.ts'
+import type { LoraOptions } from '../lora/lora.ts'
 import type { TrainingProgress } from '../progress.ts'
 import type { LearnedAdapter } from './adapter.ts'
 import type { ExpertCheckpoint } from './checkpoint.ts'
@@ -25,11 +27,11 @@ export interface ExpertOptions {
   readonly folds?: number
   /** With folds: also give each query's vector under an expert that has not learned from it, for the price of another run a fold. @default false */
   readonly crossFit?: boolean
-  /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables, of made-up questions alone 5e-3; 1e-3 for adapters */
+  /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables, of made-up questions alone 5e-3; 1e-3 for adapters and LoRA */
   readonly rates?: readonly number[]
   /** Steps at most; training stops early when held-out queries stop gaining. @default 80 with folds, else 400; 60 of made-up questions alone */
   readonly steps?: number
-  /** @default 384 */
+  /** @default 384; 64 for LoRA */
   readonly batchSize?: number
   /** @default 0.05 */
   readonly temperature?: number
@@ -71,6 +73,16 @@ export interface AdapterExpertOptions extends ExpertOptions {
   readonly rank?: number
 }
 
+/** Trains low-rank changes of an ONNX encoder's linear layers, for queries only. */
+export interface LoraExpertOptions extends ExpertOptions, LoraOptions {
+  readonly method: 'lora'
+  /** Made by `onnxEncoder`; of int8 weights what they stand for is trained on. */
+  readonly base: Encoder
+}
+
+/** Any way to train an expert. */
+export type AnyExpertOptions = TableExpertOptions | AdapterExpertOptions | LoraExpertOptions
+
 /** A trained expert and what it is worth. */
 export interface TrainedExpert<Changes> {
   readonly name: string
@@ -94,15 +106,18 @@ export interface TrainedExpert<Changes> {
  */
 export function trainExpert(options: TableExpertOptions): Promise<TrainedExpert<LearnedTable>>
 export function trainExpert(options: AdapterExpertOptions): Promise<TrainedExpert<LearnedAdapter>>
-export async function trainExpert(
-  options: TableExpertOptions | AdapterExpertOptions,
-): Promise<TrainedExpert<LearnedTable | LearnedAdapter>> {
+export function trainExpert(options: LoraExpertOptions): Promise<TrainedExpert<LoraWeights>>
+export async function trainExpert(options: AnyExpertOptions): Promise<TrainedExpert<LearnedTable | LearnedAdapter | LoraWeights>> {
   const { name, base, rates, force = false } = options
   if (rates && (rates.length === 0 || !rates.every((rate) => rate > 0 && Number.isFinite(rate))))
     throw new InvalidArgumentError('rates', 'must hold positive numbers')
 
   const prepared = await prepare(options)
-  const { heldOut, pull, rate, steps, unseen } = await runPlan(prepared, options)
-  if (heldOut.expert <= heldOut.general && !force) throw new TrainingRefusedError(name, heldOut)
-  return { name, base: base.id, changes: prepared.side.changes(), heldOut, rate, steps, pull, ...(unseen && { unseen }) }
+  try {
+    const { heldOut, pull, rate, steps, unseen } = await runPlan(prepared, options)
+    if (heldOut.expert <= heldOut.general && !force) throw new TrainingRefusedError(name, heldOut)
+    return { name, base: base.id, changes: prepared.side.changes(), heldOut, rate, steps, pull, ...(unseen && { unseen }) }
+  } finally {
+    await prepared.close()
+  }
 }

@@ -148,7 +148,7 @@ export async function fitQuerySide(
     signal?.throwIfAborted()
     const generator = random(seed, step)
     const batch = drawBatch(sets, side.dimensions, room, options, generator)
-    const loss = fitStep(side, batch, room, options, warmUpThenDecay(step - 1, steps, rate), step)
+    const loss = await fitStep(side, batch, room, options, warmUpThenDecay(step - 1, steps, rate), step)
     if (lookEvery > 0 && (step % lookEvery === 0 || step === until)) {
       const score = await scoreHeldOut(side, sets, room, signal)
       if (score > bestLook(looks).score) side.keep()
@@ -197,7 +197,7 @@ async function scoreQueries(
     signal?.throwIfAborted()
     const part = queries.slice(from, from + atOnce)
     const out = vectors.subarray(0, part.length * dimensions)
-    side.forward(
+    await side.forward(
       part.map(({ query }) => query),
       out,
     )
@@ -216,21 +216,24 @@ async function scoreQueries(
   return sum / Math.max(1, queries.length)
 }
 
-function fitStep(
+async function fitStep(
   side: QuerySide,
-  { queries, columns, targets, masked }: Batch,
+  batch: Batch,
   room: FitRoom,
   { temperature, dropout, seed }: FitOptions,
   rate: number,
   step: number,
-): number {
+): Promise<number> {
   const { space, units, upstream, documents, turned, cosines } = room
+  const { queries, columns, targets, masked } = batch
+  const { dimensions, learning } = side
+  if ('contrast' in learning) return learning.contrast(batch, documents.subarray(0, columns * dimensions), temperature, rate, step)
   const rows = queries.length
-  side.forward(queries, units, dropout > 0 ? { share: dropout, generator: random(seed, step, 0xd0) } : undefined)
-  space.multiplyTransposed(units, documents, cosines, rows, columns, side.dimensions)
+  await side.forward(queries, units, dropout > 0 ? { share: dropout, generator: random(seed, step, 0xd0) } : undefined)
+  space.multiplyTransposed(units, documents, cosines, rows, columns, dimensions)
   const loss = infoNce(cosines, { rows, columns, targets, masked, temperature })
-  transpose(documents, turned, columns, side.dimensions)
-  space.multiplyTransposed(cosines, turned, upstream, rows, side.dimensions, columns)
-  side.learn(upstream, rate, step)
+  transpose(documents, turned, columns, dimensions)
+  space.multiplyTransposed(cosines, turned, upstream, rows, dimensions, columns)
+  learning.learn(upstream, rate, step)
   return loss
 }

@@ -1,7 +1,7 @@
 import type { Vector } from '../../vector.ts'
 import { startClock } from '../progress.ts'
 import { checkResume, copyArrays, fingerprintOf } from './checkpoint.ts'
-import type { AdapterExpertOptions, TableExpertOptions } from './expert.ts'
+import type { AnyExpertOptions } from './expert.ts'
 import { bestLook, fitQuerySide, scoreHeldOut, type FitOptions, type FitSet, type FitState, type Look } from './fit.ts'
 import type { Prepared } from './prepare.ts'
 
@@ -32,7 +32,7 @@ interface Best {
  * With folds: one run for each rate and fold, judged by the fold; then one on all queries, at the rate and for the steps that did best
  * on average.
  */
-export async function runPlan(prepared: Prepared, options: TableExpertOptions | AdapterExpertOptions): Promise<Outcome> {
+export async function runPlan(prepared: Prepared, options: AnyExpertOptions): Promise<Outcome> {
   const { sets, side, room, general, settings, start } = prepared
   const runner = startRunner(prepared, options)
   if (settings.folds === 0) {
@@ -51,7 +51,7 @@ export async function runPlan(prepared: Prepared, options: TableExpertOptions | 
 /** Trains once more without each fold, the way that won, and asks what becomes of the fold's queries. */
 async function crossFit(
   { splits, side, room, foreign, settings, texts }: Prepared,
-  { signal, onProgress }: TableExpertOptions | AdapterExpertOptions,
+  { signal, onProgress }: AnyExpertOptions,
   rate: number,
   until: number,
 ): Promise<UnseenQuery[]> {
@@ -65,7 +65,7 @@ async function crossFit(
     const atOnce = room.heldOut.length / dimensions
     for (let from = 0; from < queries.length; from += atOnce) {
       const part = queries.slice(from, from + atOnce)
-      side.forward(part, room.heldOut.subarray(0, part.length * dimensions))
+      await side.forward(part, room.heldOut.subarray(0, part.length * dimensions))
       part.forEach((query, i) => unseen.push({ text: texts[query]!, vector: room.heldOut.slice(i * dimensions, (i + 1) * dimensions) }))
     }
   }
@@ -108,12 +108,13 @@ async function bestOfFolds({ splits, settings: { rates, steps }, pulls, start }:
 type Runner = ReturnType<typeof startRunner>
 
 /** Counts steps over runs, keeps checkpoints, and passes by the runs that a checkpoint has behind it. */
-function startRunner({ side, room, settings, foreign, texts, sets, pulls }: Prepared, options: TableExpertOptions | AdapterExpertOptions) {
+function startRunner({ side, room, settings, foreign, texts, sets, pulls }: Prepared, options: AnyExpertOptions) {
   const { onProgress, onCheckpoint, checkpointEvery = 100, signal, resume } = options
   const { steps, rates } = settings
   const fingerprint = fingerprintOf(
     options.method,
     options.base.id,
+    options.method === 'lora' && [options.targets, options.rank, options.alpha, options.weightDecay, options.clip, options.queryTokens],
     settings,
     texts,
     options.foreign,

@@ -1,11 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Encoder } from '../../encoder/encoder.ts'
+import type { LoraWeights } from '../../encoder/lora/weights.ts'
+import { sourceOf, type OnnxSource } from '../../encoder/onnx/source.ts'
 import { InvalidArgumentError } from '../../errors.ts'
+import { loraQuerySide } from '../lora/lora.ts'
 import { startClock } from '../progress.ts'
 import { nearest } from '../ranking.ts'
 import { bytesFor, workspace } from '../simd/workspace.ts'
 import { adapterQuerySide, type LearnedAdapter } from './adapter.ts'
 import { embed } from './embed.ts'
-import type { AdapterExpertOptions, TableExpertOptions } from './expert.ts'
+import type { AnyExpertOptions } from './expert.ts'
 import { fitBytes, fitRoom, scoreHeldOut, wholeFours, type FitQuery, type FitRoom, type FitSet } from './fit.ts'
 import { divideSets, folds, gatherSets, tooSmall, type TrainingQuery, type TrainingSet } from './pairs.ts'
 import { pullOfDocuments } from './pull.ts'
@@ -18,7 +22,7 @@ export interface Prepared {
   /** With folds: the sets as each fold sees them, its queries held out. */
   readonly splits: readonly (readonly FitSet[])[]
   readonly room: FitRoom
-  readonly side: QuerySide & { changes(): LearnedTable | LearnedAdapter }
+  readonly side: QuerySide & { changes(): LearnedTable | LearnedAdapter | LoraWeights }
   readonly foreign: Float32Array
   readonly settings: Settings
   /** nDCG@10 of the base on the held-out queries; where there are none, the mean over the folds. */
@@ -28,6 +32,8 @@ export interface Prepared {
   /** Pulls to try, and how to begin with one. */
   readonly pulls: readonly number[]
   start(pull: number): void
+  /** Ends what runs in the background. */
+  close(): Promise<void>
 }
 
 /** The options of a training, decided. */
@@ -55,7 +61,7 @@ const somePulls = [0, 0.5, 1, 2, 4]
 const enoughScores = 4_000_000
 
 /** Checks, divides, tokenises and embeds what is trained on, and finds the start. */
-export async function prepare(options: TableExpertOptions | AdapterExpertOptions): Promise<Prepared> {
+export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
   const { base, signal } = options
   const { dimensions } = base
   const gathered = gatherSets(options.pairs)
@@ -121,25 +127,46 @@ export async function prepare(options: TableExpertOptions | AdapterExpertOptions
     return sum / judges.length
   }
   const common = { sets, splits, room, foreign, settings, texts }
+  const nothing = { pulls: [0], start() {}, close: async () => {} }
+  if (options.method === 'lora') {
+    const side = await loraQuerySide(loraSource(options.base), texts, settings.seed, options)
+    try {
+      return { ...common, ...nothing, side, general: await scoreOf(side), close: side.close }
+    } catch (error) {
+      await side.close()
+      throw error
+    }
+  }
   if (options.method === 'adapter') {
     const side = adapterQuerySide(rowsOf(queryVectors, dimensions), dimensions, options.rank ?? 64, settings.seed)
-    return { ...common, side, general: await scoreOf(side), pulls: [0], start() {} }
+    return { ...common, ...nothing, side, general: await scoreOf(side) }
   }
 
   const side = tableQuerySide(space, options.base, tokens!)
   const general = await scoreOf(side)
-  if (!pulled) return { ...common, side, general, pulls: [0], start() {} }
+  if (!pulled) return { ...common, ...nothing, side, general }
   const changes = await pullOfDocuments(options.base, { tokens: read, vectors: together(sets, dimensions) }, signal)
   const start = (pull: number): void => side.startFrom(changes, pull)
   const wanted = options.pull ?? (madeUp ? safePull : undefined)
   const pull = wanted ?? (await choosePull(side, start, sets, room, settings, signal))
   // What helps an untrained table may hinder a trained one; where there are queries enough to tell, both are tried.
   const pulls = settings.folds === 0 && wanted === undefined && pull > 0 ? [pull, 0] : [pull]
-  return { ...common, side, general, pulls, start }
+  return { ...common, ...nothing, side, general, pulls, start }
 }
 
-function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readonly TrainingSet[], madeUp: boolean): Settings {
-  const { method, seed = 1, batchSize = 384, temperature = 0.05 } = options
+/** @throws InvalidArgumentError for an encoder that is no ONNX model, or comes from elsewhere */
+function loraSource(base: Encoder): OnnxSource {
+  const source = sourceOf(base)
+  if (source) return source
+  throw new InvalidArgumentError(
+    'base',
+    'is no ONNX encoder, whose layers LoRA changes',
+    'Give what `onnxEncoder` returns; a static base takes tables.',
+  )
+}
+
+function decide(options: AnyExpertOptions, sets: readonly TrainingSet[], madeUp: boolean): Settings {
+  const { method, seed = 1, batchSize = method === 'lora' ? 64 : 384, temperature = 0.05 } = options
   const main = sets.filter(({ heldOut }) => heldOut?.length !== 0)
   const queries = main.reduce((sum, set) => sum + set.queries.length, 0)
   if (main.every((set) => !set.heldOut) && queries < 5) throw tooSmall()
@@ -149,11 +176,11 @@ function decide(options: TableExpertOptions | AdapterExpertOptions, sets: readon
   const scarce = queries < many
   return {
     folds,
-    rates: options.rates ?? (method === 'adapter' ? [1e-3] : madeUp ? [5e-3] : [5e-3, 2e-2]),
+    rates: options.rates ?? (method !== 'table' ? [1e-3] : madeUp ? [5e-3] : [5e-3, 2e-2]),
     steps: options.steps ?? (madeUp ? 60 : folds > 0 ? 80 : 400),
     batchSize,
     temperature,
-    dropout: options.dropout ?? (scarce ? 0.5 : 0),
+    dropout: method === 'lora' ? 0 : (options.dropout ?? (scarce ? 0.5 : 0)),
     negatives: options.negatives ?? (scarce ? 512 : 0),
     hardNegatives: options.hardNegatives ?? (folds > 0 && method === 'table' && !madeUp ? 3 : 0),
     foreignSets: options.foreignSets ?? false,

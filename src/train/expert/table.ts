@@ -117,17 +117,19 @@ export function tableQuerySide(space: Workspace, base: StaticBase, queries: Quer
       })
       units = out
     },
-    learn(upstream, rate, step) {
-      batch.forEach(({ source, from, to, length }, i) => {
-        space.unpoolTokens(gradient, touched, dimensions, source, from, to, units, length, upstream, i * dimensions, work)
-      })
-      for (let row = 0; row < touched.length; row++) {
-        if (!touched[row]) continue
-        const at = row * dimensions
-        space.adamUpdate(table, gradient, adam, at, at + dimensions, { rate, step, beta2: 0.999 })
-        gradient.fill(0, at, at + dimensions)
-        touched[row] = 0
-      }
+    learning: {
+      learn(upstream, rate, step) {
+        batch.forEach(({ source, from, to, length }, i) => {
+          space.unpoolTokens(gradient, touched, dimensions, source, from, to, units, length, upstream, i * dimensions, work)
+        })
+        for (let row = 0; row < touched.length; row++) {
+          if (!touched[row]) continue
+          const at = row * dimensions
+          space.adamUpdate(table, gradient, adam, at, at + dimensions, { rate, step, beta2: 0.999 })
+          gradient.fill(0, at, at + dimensions)
+          touched[row] = 0
+        }
+      },
     },
     keep() {
       kept.set(table)

@@ -74,7 +74,7 @@ const joined: Readonly<Record<string, Rewrite>> = {
     // Only the last two sides are swapped; encoders' products have four sides, or two.
     if (attribute(node, 'transBatchA') || attribute(node, 'transBatchB')) return void build.nodes.push(node)
     const turn = (value: string, whether: unknown): string =>
-      whether ? build.node('Transpose', [value], { attributes: { perm: [0, 1, 3, 2] }, name: `${name}/transpose` }) : value
+      whether ? build.node('Transpose', [value], { attributes: { perm: [0, 1, 3, 2] }, name: `${value}/transpose` }) : value
     const alpha = (attribute(node, 'alpha') as number | undefined) ?? 1
     const inputs = [turn(a!, attribute(node, 'transA')), turn(b!, attribute(node, 'transB'))]
     if (alpha === 1) return void build.node('MatMul', inputs, { name, output: y! })
@@ -130,8 +130,26 @@ function withFloatProducts(model: OnnxModel): OnnxModel {
   }
   return {
     ...model,
-    graph: { ...graph, node: graph.node.map((node) => replaced.get(node) ?? node), initializer: [...graph.initializer, ...added] },
+    graph: {
+      ...graph,
+      node: needed(
+        graph.node.map((node) => replaced.get(node) ?? node),
+        graph.output,
+      ),
+      initializer: [...graph.initializer, ...added],
+    },
   }
+}
+
+/** Nodes that lead to an output; the others were left over. */
+function needed(nodes: readonly OnnxNode[], outputs: readonly { readonly name: string }[]): OnnxNode[] {
+  const wanted = new Set(outputs.map(({ name }) => name))
+  const kept = nodes.toReversed().filter(({ input, output }) => {
+    const counts = output.some((name) => wanted.has(name))
+    if (counts) for (const name of input) wanted.add(name)
+    return counts
+  })
+  return kept.reverse()
 }
 
 /** What a product of whole numbers stands for: `cast` is the node that gives the scaled result. */

@@ -1,0 +1,126 @@
+import { availableParallelism } from 'node:os'
+import type { LoraModule, LoraWeights } from '../../encoder/lora/weights.ts'
+import type { OnnxSource } from '../../encoder/onnx/source.ts'
+import { exitGate } from '../../exit-gate.ts'
+import { startWorker } from '../../worker.ts'
+import { adamUpdate } from '../adam.ts'
+import type { QuerySide } from '../expert/query-side.ts'
+import { random } from '../random.ts'
+import {
+  sizesOf,
+  type ForwardRequest,
+  type OpenRequest,
+  type OpenResult,
+  type ReadRequest,
+  type AttachRequest,
+  type ContrastRequest,
+} from './protocol.ts'
+
+export interface LoraOptions {
+  /** Layers to change, as PEFT's `target_modules`: endings of their paths, or every layer of the encoder's blocks. @default 'all-linear' */
+  readonly targets?: readonly string[] | 'all-linear'
+  /** @default 8 */
+  readonly rank?: number
+  /** α: branches are multiplied by α / rank. @default 4 · rank */
+  readonly alpha?: number
+  /** How much weights shrink with each step, times the learning rate (AdamW). @default 0.01 */
+  readonly weightDecay?: number
+  /** Longest gradient a step follows; a longer one is shortened to it. @default 1 */
+  readonly clip?: number
+  /** Tokens read of a query while training, special ones included. @default 64 */
+  readonly queryTokens?: number
+  /** Processor threads; weights are equal bit by bit only for equal numbers. @default half of them, at least 1 and at most 4 */
+  readonly threads?: number
+}
+
+/** A query side that learns LoRA matrices in a worker. */
+export interface LoraQuerySide extends QuerySide {
+  changes(): LoraWeights
+  close(): Promise<void>
+}
+
+/**
+ * Learns low-rank changes of an ONNX encoder's linear layers for queries (Hu et al. 2021): A starts uniform as PEFT's, B at zero, so
+ * that it starts as the base.
+ * @throws UnsupportedGraphError, InvalidModelError, InvalidArgumentError
+ */
+export async function loraQuerySide(
+  source: OnnxSource,
+  texts: readonly string[],
+  seed: number,
+  options: LoraOptions = {},
+): Promise<LoraQuerySide> {
+  const { targets = 'all-linear', rank = 8, weightDecay = 0.01, clip = 1, queryTokens = 64 } = options
+  const { alpha = 4 * rank, threads = Math.min(4, Math.max(1, availableParallelism() >> 1)) } = options
+  const scaling = alpha / rank
+  process.env.ORT_DISABLE_TELEMETRY ??= '1'
+  const { gate, release } = exitGate()
+  const worker = startWorker('LoRA trainer', './train/lora/worker.ts', 'lora-worker')
+  const close = (): Promise<void> => worker.close().finally(release)
+  try {
+    const open: OpenRequest = { source, targets, rank, scaling, maxTokens: queryTokens, threads, gate }
+    const { dimensions, layers } = await worker.request<OpenResult>('open', open)
+    const size = layers.reduce((sum, layer) => sum + sizesOf(layer, rank).a + sizesOf(layer, rank).b, 0)
+    const shared = (): Float32Array => new Float32Array(new SharedArrayBuffer(4 * size))
+    const parameters = shared()
+    const gradient = shared()
+    await worker.request('attach', { parameters, gradient } satisfies AttachRequest)
+    await worker.request('read', { texts } satisfies ReadRequest)
+
+    const generator = random(seed, 0x10a)
+    const first = new Float32Array(size)
+    let filled = 0
+    for (const layer of layers) {
+      const { a, b } = sizesOf(layer, rank)
+      const bound = 1 / Math.sqrt(layer.inputs)
+      for (let i = filled; i < filled + a; i++) first[i] = bound * (2 * generator.next() - 1)
+      filled += a + b
+    }
+    const [kept, mean, square] = [new Float32Array(size), new Float32Array(size), new Float32Array(size)]
+
+    const side: LoraQuerySide = {
+      dimensions,
+      state: { parameters, kept, mean, square },
+      reset() {
+        parameters.set(first)
+        mean.fill(0)
+        square.fill(0)
+      },
+      async forward(queries, out) {
+        out.set(await worker.request<Float32Array>('forward', { queries } satisfies ForwardRequest))
+      },
+      learning: {
+        async contrast({ queries, targets: columns, masked }, documents, temperature, rate, step) {
+          const request: ContrastRequest = { queries, targets: columns, masked, documents: documents.slice(), temperature }
+          const loss = await worker.request<number>('contrast', request)
+          let squares = 0
+          for (const value of gradient) squares += value * value
+          const shorter = clip / Math.sqrt(squares)
+          if (shorter < 1) for (let i = 0; i < size; i++) gradient[i]! *= shorter
+          for (let i = 0; i < size; i++) parameters[i]! *= 1 - rate * weightDecay
+          adamUpdate(parameters, gradient, { mean, square }, 0, size, { rate, step, beta2: 0.999 })
+          return loss
+        },
+      },
+      keep: () => kept.set(parameters),
+      restore: () => parameters.set(kept),
+      changes() {
+        let at = 0
+        const modules = layers.map(({ module, inputs, outputs }): LoraModule => {
+          const sizes = sizesOf({ module, inputs, outputs }, rank)
+          const a = parameters.slice(at, at + sizes.a)
+          const b = parameters.slice(at + sizes.a, at + sizes.a + sizes.b)
+          at += sizes.a + sizes.b
+          return { module, rank, inputs, outputs, a: Float32Array.from(a), b: Float32Array.from(b) }
+        })
+        return { scaling, modules }
+      },
+      close,
+    }
+    side.reset()
+    return side
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -1,0 +1,175 @@
+import { readFile } from 'node:fs/promises'
+import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type * as Runtime from 'onnxruntime-node'
+import { linearLayers, type LinearLayer } from '../../encoder/lora/linear-layers.ts'
+import { branchInputs, withSideBranches } from '../../encoder/lora/side-branches.ts'
+import { targetLayers } from '../../encoder/lora/targets.ts'
+import { InvalidModelError } from '../../errors.ts'
+import type { OnnxModel } from '../../onnx/model.ts'
+import { readOnnx, writeOnnx } from '../../onnx/protobuf.ts'
+import { dependents, differentiate, gradientName } from '../gradients/differentiate.ts'
+import { plainGraph } from '../gradients/plain.ts'
+import { probeShapes, type Feeds } from '../gradients/probe.ts'
+import { heads, withContrastiveLoss, withVectors } from '../gradients/training-graph.ts'
+
+/** Texts as ids, padded to the longest. */
+export interface TokenBatch {
+  readonly rows: number
+  readonly length: number
+  readonly ids: BigInt64Array
+  readonly mask: BigInt64Array
+  /** What each token counts for its text's vector; only where the graph gives a vector per token. */
+  readonly pooling: Float32Array
+}
+
+/** What is known of an encoder before it is trained on. */
+export interface EncoderEnd {
+  readonly output: { readonly name: string; readonly of: 'tokens' | 'texts' }
+  readonly dimensions: number
+  readonly normalize: boolean
+}
+
+/** An encoder with LoRA branches, in two sessions: one gives vectors, the other loss and gradients. */
+export interface TrainableModel {
+  readonly layers: readonly LinearLayer[]
+  forward(batch: TokenBatch, branches: Feeds): Promise<Float32Array>
+  contrast(batch: TokenBatch, branches: Feeds, loss: LossInputs): Promise<{ readonly loss: number; gradient(input: string): Float32Array }>
+  release(): Promise<void>
+}
+
+/** The batch's documents and what is to be found among them: see `heads`. */
+export interface LossInputs {
+  readonly documents: Float32Array
+  readonly columns: number
+  readonly targets: Float32Array
+  readonly mask: Float32Array
+  readonly temperature: number
+}
+
+/** Ids that a graph may be fed with beside those of its texts. */
+const known = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids']
+
+/** Builds the graphs and opens them. Blocks its thread for a second: for workers. @throws UnsupportedGraphError, InvalidModelError */
+export async function trainableModel(
+  path: string,
+  end: EncoderEnd,
+  { targets, rank, threads }: { readonly targets: readonly string[] | 'all-linear'; readonly rank: number; readonly threads: number },
+  ort: typeof Runtime,
+  inGate: <T>(action: () => Promise<T>) => Promise<T>,
+): Promise<TrainableModel> {
+  const plain = plainGraph(await readWhole(path))
+  const layers = targetLayers(linearLayers(plain), targets)
+  const branched = withSideBranches(plain, layers, 'shared')
+  const vectors = withVectors(branched, end)
+  const trained = withContrastiveLoss(vectors, end.dimensions)
+  const inputs = plain.graph.input.filter(({ name }) => !plain.graph.initializer.some((each) => each.name === name))
+  const strange = inputs.find(({ name }) => !known.includes(name))
+  if (strange) throw new InvalidModelError(path, `wants "${strange.name}", which no training batch has`)
+
+  const create = (bytes: Uint8Array): Promise<InferenceSession> =>
+    inGate(() =>
+      ort.InferenceSession.create(bytes, {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: threads,
+        interOpNumThreads: 1,
+        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        logSeverityLevel: 4,
+      }),
+    )
+  const feedsOf = ({ rows, length, ids, mask, pooling }: TokenBatch): Feeds => {
+    const sides = [rows, length]
+    const given: Record<string, BigInt64Array> = {
+      input_ids: ids,
+      attention_mask: mask,
+      token_type_ids: new BigInt64Array(ids.length),
+      position_ids: BigInt64Array.from(ids, (_, i) => BigInt(i % length)),
+    }
+    const whole = inputs.map(({ name, type }): [string, Tensor] => {
+      const int32 = type?.value.case === 'tensorType' && type.value.value.elemType === 6
+      return [
+        name,
+        int32 ? new ort.Tensor('int32', Int32Array.from(given[name]!, Number), sides) : new ort.Tensor('int64', given[name]!, sides),
+      ]
+    })
+    return {
+      ...Object.fromEntries(whole),
+      ...(end.output.of === 'tokens' && { [heads.pooling]: new ort.Tensor('float32', pooling, sides) }),
+    }
+  }
+  const lossFeeds = (rows: number, { documents, columns, targets: wanted, mask, temperature }: LossInputs): Feeds => ({
+    [heads.documents]: new ort.Tensor('float32', documents, [columns, end.dimensions]),
+    [heads.sharpness]: new ort.Tensor('float32', Float32Array.of(1 / temperature), []),
+    [heads.targets]: new ort.Tensor('float32', wanted, [rows, columns]),
+    [heads.mask]: new ort.Tensor('float32', mask, [rows, columns]),
+  })
+
+  const parameters = layers.flatMap((layer) => Object.values(branchInputs(layer)))
+  const active = dependents(trained.graph.node, parameters)
+  const touching = trained.graph.node.filter(({ output }) => output.some((name) => active.has(name)))
+  const probe = (rows: number, length: number, columns: number): Feeds => ({
+    ...feedsOf(emptyBatch(rows, length)),
+    ...lossFeeds(rows, {
+      documents: new Float32Array(columns * end.dimensions),
+      columns,
+      targets: new Float32Array(rows * columns),
+      mask: new Float32Array(rows * columns),
+      temperature: 1,
+    }),
+    ...zeroBranches(layers, rank, ort),
+  })
+  const values = touching.flatMap(({ input, output }) => [...input, ...output])
+  const shapes = await probeShapes(trained, values, [probe(3, 5, 7), probe(2, 9, 11)], create)
+  const backward = await create(writeOnnx(differentiate(trained, { loss: heads.loss, parameters, shapes })))
+  const forward = await create(writeOnnx(vectors))
+  return {
+    layers,
+    async forward(batch, branches) {
+      const result = await inGate(() => forward.run({ ...feedsOf(batch), ...branches }, [heads.vectors]))
+      return result[heads.vectors]!.data as Float32Array
+    },
+    async contrast(batch, branches, loss) {
+      const feeds = { ...feedsOf(batch), ...branches, ...lossFeeds(batch.rows, loss) }
+      const result = await inGate(() => backward.run(feeds, [heads.loss, ...parameters.map(gradientName)]))
+      return {
+        loss: (result[heads.loss]!.data as Float32Array)[0]!,
+        gradient: (input) => result[gradientName(input)]!.data as Float32Array,
+      }
+    },
+    async release() {
+      await inGate(() => forward.release())
+      await inGate(() => backward.release())
+    },
+  }
+}
+
+/** A graph with its weights, wherever they lie. */
+async function readWhole(path: string): Promise<OnnxModel> {
+  try {
+    return readOnnx(await readFile(path))
+  } catch (error) {
+    throw new InvalidModelError(path, 'is not an ONNX model', error)
+  }
+}
+
+function emptyBatch(rows: number, length: number): TokenBatch {
+  const size = rows * length
+  return {
+    rows,
+    length,
+    ids: new BigInt64Array(size),
+    mask: new BigInt64Array(size).fill(1n),
+    pooling: new Float32Array(size).fill(1 / length),
+  }
+}
+
+function zeroBranches(layers: readonly LinearLayer[], rank: number, ort: typeof Runtime): Feeds {
+  return Object.fromEntries(
+    layers.flatMap((layer) => {
+      const { a, b } = branchInputs(layer)
+      return [
+        [a, new ort.Tensor('float32', new Float32Array(layer.inputs * rank), [layer.inputs, rank])],
+        [b, new ort.Tensor('float32', new Float32Array(rank * layer.outputs), [rank, layer.outputs])],
+      ]
+    }),
+  )
+}

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { LoraModule, LoraWeights } from '../../encoder/lora/weights.ts'
 import type { OnnxSource } from '../../encoder/onnx/source.ts'
+import { InvalidArgumentError } from '../../errors.ts'
 import { exitGate } from '../../exit-gate.ts'
 import { startWorker } from '../../worker.ts'
 import { adamUpdate } from '../adam.ts'
@@ -52,6 +53,7 @@ export async function loraQuerySide(
 ): Promise<LoraQuerySide> {
   const { targets = 'all-linear', rank = 8, weightDecay = 0.01, clip = 1, queryTokens = 64 } = options
   const { alpha = 4 * rank, threads = Math.min(4, Math.max(1, availableParallelism() >> 1)) } = options
+  checkOptions({ rank, alpha, weightDecay, clip, queryTokens, threads })
   const scaling = alpha / rank
   process.env.ORT_DISABLE_TELEMETRY ??= '1'
   const { gate, release } = exitGate()
@@ -123,4 +125,17 @@ export async function loraQuerySide(
     await close()
     throw error
   }
+}
+
+function checkOptions(options: Readonly<Record<string, number>>): void {
+  for (const name of ['rank', 'queryTokens', 'threads']) {
+    const value = options[name]!
+    if (!(Number.isInteger(value) && value > 0)) throw new InvalidArgumentError(name, `is ${value}, not a whole number above 0`)
+  }
+  for (const name of ['alpha', 'clip']) {
+    const value = options[name]!
+    if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError(name, `is ${value}, not a number above 0`)
+  }
+  if (!(options.weightDecay! >= 0 && options.weightDecay! < 1))
+    throw new InvalidArgumentError('weightDecay', `is ${options.weightDecay}, not a number from 0 to below 1`)
 }

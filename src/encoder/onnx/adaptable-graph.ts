@@ -38,13 +38,13 @@ export async function adaptableGraph(path: string, threads: number, gate: ExitGa
   const { hash, batchDependent, form, tokens, sentence } = graph
 
   const read = async (): Promise<{ model: OnnxModel; bytes: Uint8Array }> => {
-    const { bytes, hash: now } = await inspectFile(path)
-    if (now !== hash) throw new InvalidModelError(path, 'was changed since it was opened')
     try {
-      return { model: readOnnx(bytes), bytes }
+      const { bytes, hash: now } = await inspectFile(path)
+      if (now === hash) return { model: readOnnx(bytes), bytes }
     } catch (error) {
-      throw new InvalidModelError(path, `cannot be read (${firstLine(error)})`, error)
+      throw new InvalidModelError(path, `cannot be read again (${firstLine(error)})`, error)
     }
+    throw new InvalidModelError(path, 'was changed since it was opened')
   }
 
   const branchOut = async (model: OnnxModel, bytes: Uint8Array, wanted: readonly LinearLayer[]): Promise<void> => {
@@ -71,7 +71,7 @@ export async function adaptableGraph(path: string, threads: number, gate: ExitGa
     sentence,
     batchDependent,
     async adapt(weights) {
-      requireFinite(weights)
+      requireSound(weights)
       let file = layers ? undefined : await read()
       layers ??= linearLayers(file!.model)
       const matched = matchModules(weights, layers)
@@ -93,9 +93,13 @@ export async function adaptableGraph(path: string, threads: number, gate: ExitGa
   }
 }
 
-function requireFinite({ scaling, modules }: LoraWeights): void {
-  const wrong = modules.find(({ a, b }) => !a.every(Number.isFinite) || !b.every(Number.isFinite))
-  if (wrong) throw new InvalidArgumentError('weights', `have a value that is not a finite number, in ${wrong.module}`)
-  if (!Number.isFinite(scaling)) throw new InvalidArgumentError('weights', `have the scaling ${scaling}`)
+function requireSound({ scaling, modules }: LoraWeights): void {
   if (modules.length === 0) throw new InvalidArgumentError('weights', 'change no layer')
+  if (!Number.isFinite(scaling)) throw new InvalidArgumentError('weights', `have the scaling ${scaling}, which is no finite number`)
+  for (const { module, rank, inputs, outputs, a, b } of modules) {
+    const wrong = !(Number.isInteger(rank) && rank > 0) || a.length !== rank * inputs || b.length !== outputs * rank
+    if (wrong) throw new InvalidArgumentError('weights', `do not have as many values as rank ${rank} of ${module} needs`)
+    if (!a.every(Number.isFinite) || !b.every(Number.isFinite))
+      throw new InvalidArgumentError('weights', `have a value that is not a finite number, in ${module}`)
+  }
 }

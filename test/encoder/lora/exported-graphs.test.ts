@@ -7,61 +7,15 @@ import { styles, type StyleName } from '../../../models/encoders/styles.ts'
 import { linearLayers, type LinearLayer } from '../../../src/encoder/lora/linear-layers.ts'
 import { adapterIds, branchInputs, withSideBranches } from '../../../src/encoder/lora/side-branches.ts'
 import { targetLayers } from '../../../src/encoder/lora/targets.ts'
-import { attribute, valueInfo } from '../../../src/onnx/builder.ts'
-import type { OnnxModel, OnnxTensor } from '../../../src/onnx/model.ts'
+import { valueInfo } from '../../../src/onnx/builder.ts'
+import type { OnnxModel } from '../../../src/onnx/model.ts'
 import { writeOnnx } from '../../../src/onnx/protobuf.ts'
 import { quantizeDynamic } from '../../../src/onnx/quantize.ts'
-import { sidesOf, tensor, valuesOf } from '../../../src/onnx/tensor.ts'
-import { seededRandom } from '../../conformance/random.ts'
+import { changesOf, merge, rank, type Changes } from './merged.ts'
 
 const families = ['bert-tiny', 'distilbert-tiny', 'mpnet-tiny', 'roberta-tiny'] as const satisfies readonly ShapeName[]
 const plain = (Object.keys(styles) as StyleName[]).filter((style) => style !== 'fused-attention')
 const all = families.flatMap((shape) => plain.map((style) => [shape, style] as const))
-const rank = 3
-const scale = 0.3
-
-interface Change {
-  readonly a: Float32Array
-  readonly b: Float32Array
-}
-type Changes = ReadonlyMap<string, Change>
-
-/** A change of every layer, `[in, r]` and `[r, out]`. */
-function changesOf(layers: readonly LinearLayer[], seed: number): Changes {
-  const random = seededRandom(seed)
-  const values = (count: number): Float32Array => Float32Array.from({ length: count }, () => (random() - 0.5) * scale)
-  return new Map(layers.map(({ module, inputs, outputs }) => [module, { a: values(inputs * rank), b: values(rank * outputs) }]))
-}
-
-/** The model with `a·b` added to its weights. */
-function merge(model: OnnxModel, layers: readonly LinearLayer[], changes: Changes): OnnxModel {
-  const { graph } = model
-  const tensors = new Map(graph.initializer.map((found) => [found.name, found]))
-  for (const node of graph.node) if (node.opType === 'Constant') tensors.set(node.output[0]!, attribute(node, 'value') as OnnxTensor)
-  const weight = (name: string): { values: Float32Array; sides: number[] } => {
-    const found = tensors.get(name)
-    if (found) return { values: valuesOf(found) as Float32Array, sides: sidesOf(found) }
-    const {
-      values,
-      sides: [rows, columns],
-    } = weight(graph.node.find(({ output }) => output[0] === name)!.input[0]!)
-    return { values: values.map((_, i) => values[(i % rows!) * columns! + Math.floor(i / rows!)]!), sides: [columns!, rows!] }
-  }
-  const initializer = [...graph.initializer]
-  const node = graph.node.map((original) => {
-    const layer = layers.find(({ y }) => y === original.output[0])
-    if (!layer) return original
-    const { a, b } = changes.get(layer.module)!
-    const { values, sides } = weight(original.input[1]!)
-    for (let i = 0; i < layer.inputs; i++)
-      for (let o = 0; o < layer.outputs; o++)
-        for (let r = 0; r < rank; r++) values[i * layer.outputs + o]! += a[i * rank + r]! * b[r * layer.outputs + o]!
-    initializer.push(tensor(`${layer.module}.merged`, sides, values))
-    return { ...original, input: [original.input[0]!, `${layer.module}.merged`, ...original.input.slice(2)] }
-  })
-  return { ...model, graph: { ...graph, node, initializer } }
-}
-
 const texts = [
   [2, 17, 42, 5, 3],
   [2, 99, 3],

@@ -1,4 +1,5 @@
 import * as ort from 'onnxruntime-node'
+import type { OnnxModel } from '../../../src/onnx/model.ts'
 import { writeOnnx } from '../../../src/onnx/protobuf.ts'
 import { adamUpdate } from '../../../src/train/adam.ts'
 import type { PackedTexts } from '../../../src/train/base/packed.ts'
@@ -39,8 +40,8 @@ export async function transformerEngine(shape: TransformerShape, table: Float32A
   const places = learned([positions, hidden], new Float32Array(positions * hidden))
   const touched = new Set<number>()
 
-  const create = (bytes: Uint8Array): Promise<ort.InferenceSession> =>
-    ort.InferenceSession.create(bytes, {
+  const create = (model: OnnxModel): Promise<ort.InferenceSession> =>
+    ort.InferenceSession.create(writeOnnx(model), {
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
@@ -58,8 +59,8 @@ export async function transformerEngine(shape: TransformerShape, table: Float32A
     [heads.upstream]: new ort.Tensor('float32', new Float32Array(batch * hidden), [batch, hidden]),
   })
   const shapes = await probeShapes(withLoss, values, [probe(3, 5), probe(4, 7)], create)
-  const backward = await create(writeOnnx(differentiate(withLoss, { loss: heads.loss, parameters: names, shapes })))
-  const forward = await create(writeOnnx(body))
+  const backward = await create(differentiate(withLoss, { loss: heads.loss, parameters: names, shapes }))
+  const forward = await create(body)
 
   function feeds(texts: readonly Uint32Array[]): Feeds {
     const length = Math.max(1, ...texts.map((text) => text.length))

@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { OnnxModel, OnnxValueInfo } from '../../onnx/model.ts'
-import { message, writeOnnx } from '../../onnx/protobuf.ts'
+import { message } from '../../onnx/protobuf.ts'
 import { sidesOf } from '../../onnx/tensor.ts'
 import type { Shape } from './gradients.ts'
 
@@ -10,13 +10,13 @@ export type Feeds = Record<string, Tensor>
 /**
  * Finds out the shapes of values by running the graph on inputs of two sizes: sides that are equal both times are fixed. The two
  * must differ in every side that varies, and no such side may be 1.
- * @param create Makes a session of a model's bytes.
+ * @param create Opens a model.
  */
 export async function probeShapes(
   model: OnnxModel,
   values: Iterable<string>,
   feeds: readonly [Feeds, Feeds],
-  create: (bytes: Uint8Array) => Promise<InferenceSession>,
+  create: (model: OnnxModel) => Promise<InferenceSession>,
 ): Promise<Map<string, Shape>> {
   const { graph } = model
   const shapes = new Map<string, Shape>(graph.initializer.map((tensor) => [tensor.name, sidesOf(tensor)]))
@@ -29,7 +29,7 @@ export async function probeShapes(
     // Without a type: onnxruntime infers it.
     ...wanted.filter((name) => !present.has(name)).map((name) => message<OnnxValueInfo>('ValueInfoProto', { name })),
   ]
-  const session = await create(writeOnnx({ ...model, graph: { ...graph, output } }))
+  const session = await create({ ...model, graph: { ...graph, output } })
   try {
     const first = await session.run(feeds[0], wanted)
     const second = await session.run(feeds[1], wanted)

@@ -4,9 +4,10 @@ import type * as Runtime from 'onnxruntime-node'
 import { linearLayers, type LinearLayer } from '../../encoder/lora/linear-layers.ts'
 import { branchInputs, withSideBranches } from '../../encoder/lora/side-branches.ts'
 import { targetLayers } from '../../encoder/lora/targets.ts'
+import { withWeightsInPlace } from '../../encoder/onnx/weights-in-place.ts'
 import { InvalidModelError } from '../../errors.ts'
 import type { OnnxModel } from '../../onnx/model.ts'
-import { readOnnx, writeOnnx } from '../../onnx/protobuf.ts'
+import { readOnnx } from '../../onnx/protobuf.ts'
 import { dependents, differentiate, gradientName } from '../gradients/differentiate.ts'
 import { plainGraph } from '../gradients/plain.ts'
 import { probeShapes, type Feeds } from '../gradients/probe.ts'
@@ -57,7 +58,8 @@ export async function trainableModel(
   ort: typeof Runtime,
   inGate: <T>(action: () => Promise<T>) => Promise<T>,
 ): Promise<TrainableModel> {
-  const plain = plainGraph(await readWhole(path))
+  const file = await readModel(path)
+  const plain = plainModel(file.model, path)
   const layers = targetLayers(linearLayers(plain), targets)
   const branched = withSideBranches(plain, layers, 'shared')
   const vectors = withVectors(branched, end)
@@ -66,16 +68,18 @@ export async function trainableModel(
   const strange = inputs.find(({ name }) => !known.includes(name))
   if (strange) throw new InvalidModelError(path, `wants "${strange.name}", which no training batch has`)
 
-  const create = (bytes: Uint8Array): Promise<InferenceSession> =>
-    inGate(() =>
+  const create = async (model: OnnxModel): Promise<InferenceSession> => {
+    const { bytes, folder } = await withWeightsInPlace(model, path, file.bytes)
+    return inGate(() =>
       ort.InferenceSession.create(bytes, {
         executionProviders: ['cpu'],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
-        extra: { session: { intra_op: { allow_spinning: '0' } } },
+        extra: { session: { intra_op: { allow_spinning: '0' }, model_external_initializers_file_folder_path: folder } },
         logSeverityLevel: 4,
       }),
     )
+  }
   const feedsOf = ({ rows, length, ids, mask, pooling }: TokenBatch): Feeds => {
     const sides = [rows, length]
     const given: Record<string, BigInt64Array> = {
@@ -119,8 +123,8 @@ export async function trainableModel(
   })
   const values = touching.flatMap(({ input, output }) => [...input, ...output])
   const shapes = await probeShapes(trained, values, [probe(3, 5, 7), probe(2, 9, 11)], create)
-  const backward = await create(writeOnnx(differentiate(trained, { loss: heads.loss, parameters, shapes })))
-  const forward = await create(writeOnnx(vectors))
+  const backward = await create(differentiate(trained, { loss: heads.loss, parameters, shapes }))
+  const forward = await create(vectors)
   return {
     layers,
     async forward(batch, branches) {
@@ -142,12 +146,25 @@ export async function trainableModel(
   }
 }
 
-/** A graph with its weights, wherever they lie. */
-async function readWhole(path: string): Promise<OnnxModel> {
+/** A graph, and the bytes that its weights are views of. */
+async function readModel(path: string): Promise<{ model: OnnxModel; bytes: Uint8Array }> {
   try {
-    return readOnnx(await readFile(path))
+    const bytes = await readFile(path)
+    return { model: readOnnx(bytes), bytes }
   } catch (error) {
     throw new InvalidModelError(path, 'is not an ONNX model', error)
+  }
+}
+
+function plainModel(model: OnnxModel, path: string): OnnxModel {
+  try {
+    return plainGraph(model)
+  } catch (error) {
+    throw new InvalidModelError(
+      path,
+      `has weights that training cannot read (${error instanceof Error ? error.message : String(error)})`,
+      error,
+    )
   }
 }
 

@@ -63,9 +63,7 @@ export async function compare(
   const values = model.graph.node
     .filter(({ output }) => output.some((name) => active.has(name)))
     .flatMap(({ input, output }) => [...input, ...output])
-  const shapes = await probeShapes(model, values, [all(feeds[0]), all(feeds[1])], (bytes) =>
-    ort.InferenceSession.create(bytes, { graphOptimizationLevel: 'disabled', logSeverityLevel: 4 }),
-  )
+  const shapes = await probeShapes(model, values, [all(feeds[0]), all(feeds[1])], open)
   const session = await open(differentiate(model, { loss, parameters: names, shapes, double }))
   try {
     const lossNow = async (): Promise<number> => {

@@ -12,15 +12,15 @@ import { bytesOf, readSafetensors, toFloat32, writeSafetensors } from '../src/sa
 import { warmUpThenDecay } from '../src/train/adam.ts'
 import { drawBlock } from '../src/train/base/block.ts'
 import { packTask } from '../src/train/base/packed.ts'
-import { infoNce } from '../src/train/info-nce.ts'
 import { startClock } from '../src/train/progress.ts'
 import { random, sampleBelow } from '../src/train/random.ts'
 import { meanNdcg10 } from '../src/train/index.ts'
 import { recipes } from './training/recipes.ts'
 import { baseTask, readTrainingSet, type TrainingSet } from './training/sets.ts'
+import { contrast } from './training/transformer/contrast.ts'
 import { textsOf, transformerEngine } from './training/transformer/engine.ts'
 import { writeTransformer } from './training/transformer/files.ts'
-import type { TransformerShape } from './training/transformer/graph.ts'
+import { smallEncoder } from './training/transformer/graph.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const { values: given } = parseArgs({
@@ -48,7 +48,7 @@ const settings = {
 }
 
 const base = await loadStaticModel(join(here, 'bundled/base'))
-const shape: TransformerShape = { hidden: base.dimensions, layers: 2, heads: 4, intermediate: 512, positions: 256 }
+const shape = smallEncoder(base.dimensions)
 const late = new Set(recipes.bundled!.late)
 const sets = recipes.bundled!.sets.map((name) => readTrainingSet(given.data, name, seed))
 const tokenize = (text: string): readonly number[] => [...base.tokenize(text, 512)]
@@ -72,7 +72,7 @@ while (step < steps) {
   const block = drawBlock(tasks, { size: settings.pairs, pairShare: settings.pairShare, dropout: settings.dropout }, generator)
   const texts = [...textsOf(block.queries, settings.longest), ...textsOf(block.documents, settings.longest)]
   const vectors = await engine.encode(texts)
-  const { loss, upstream } = contrast(vectors, block.size, block.masked)
+  const { loss, upstream } = contrast(vectors, shape.hidden, block, settings.temperature)
   await engine.backpropagate(texts, upstream)
   engine.learn(warmUpThenDecay(step, steps, settings.rate), warmUpThenDecay(step, steps, settings.tableRate), step + 1)
   step++
@@ -84,32 +84,6 @@ while (step < steps) {
 await writeTransformer(given.out, engine, shape, join(here, 'bundled/base'))
 await engine.close()
 say(`done: ${given.out}`)
-
-/** Symmetric contrastive loss of a block, and its gradient with respect to the vectors, queries first. */
-function contrast(vectors: Float32Array, size: number, masked: Uint8Array): { loss: number; upstream: Float32Array } {
-  const { hidden } = shape
-  const cosines = new Float32Array(size * size)
-  const queries = vectors.subarray(0, size * hidden)
-  const documents = vectors.subarray(size * hidden)
-  for (let i = 0; i < size; i++)
-    for (let j = 0; j < size; j++) {
-      let sum = 0
-      for (let d = 0; d < hidden; d++) sum += queries[i * hidden + d]! * documents[j * hidden + d]!
-      cosines[i * size + j] = sum
-    }
-  const targets = Uint32Array.from({ length: size }, (_, i) => i)
-  const loss = infoNce(cosines, { rows: size, columns: size, targets, masked, temperature: settings.temperature, symmetric: true })
-  const upstream = new Float32Array(vectors.length)
-  for (let i = 0; i < size; i++)
-    for (let j = 0; j < size; j++) {
-      const slope = cosines[i * size + j]!
-      for (let d = 0; d < hidden; d++) {
-        upstream[i * hidden + d]! += slope * documents[j * hidden + d]!
-        upstream[(size + j) * hidden + d]! += slope * queries[i * hidden + d]!
-      }
-    }
-  return { loss, upstream }
-}
 
 /** nDCG@10 on held-out train queries, at most 150 a set, over at most 3000 documents with the answers among them. */
 async function look(): Promise<void> {

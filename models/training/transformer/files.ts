@@ -1,10 +1,14 @@
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { graphBuilder, valueInfo } from '../../../src/onnx/builder.ts'
 import type { OnnxModel } from '../../../src/onnx/model.ts'
-import { writeOnnx } from '../../../src/onnx/protobuf.ts'
+import { readOnnx, writeOnnx } from '../../../src/onnx/protobuf.ts'
+import { valuesOf } from '../../../src/onnx/tensor.ts'
 import type { Learned } from './engine.ts'
 import { tokenVectors, transformerGraph, type TransformerShape } from './graph.ts'
+
+const wordTable = 'embeddings.word_embeddings.weight'
+const placeTable = 'embeddings.position_embeddings.weight'
 
 /** What has been learned. */
 export interface TransformerWeights {
@@ -17,8 +21,8 @@ export interface TransformerWeights {
 export function encoderModel({ weights, tokens, places }: TransformerWeights, shape: TransformerShape): OnnxModel {
   const { graph, ...body } = transformerGraph(shape)
   const { node, nodes, constants, constant, integers } = graphBuilder('embeddings/')
-  const table = constant(tokens.values, tokens.sides, 'embeddings.word_embeddings.weight')
-  const positions = constant(places.values, places.sides, 'embeddings.position_embeddings.weight')
+  const table = constant(tokens.values, tokens.sides, wordTable)
+  const positions = constant(places.values, places.sides, placeTable)
   const length = node('Slice', [node('Shape', ['input_ids']), integers(1), integers(2)])
   const first = node('Slice', [positions, integers(0), length, integers(0)])
   node('Add', [node('Gather', [table, 'input_ids']), first], { output: tokenVectors })
@@ -32,6 +36,14 @@ export function encoderModel({ weights, tokens, places }: TransformerWeights, sh
       input: [valueInfo('input_ids', 'int64', ['batch', 'sequence']), valueInfo('attention_mask', 'int64', ['batch', 'sequence'])],
     },
   }
+}
+
+/** Sets an engine's weights to those of an encoder that `writeTransformer` wrote. */
+export function readTransformer(directory: string, { weights, tokens, places }: TransformerWeights): void {
+  const file = readOnnx(readFileSync(join(directory, 'onnx/model.onnx')))
+  const stored = new Map(file.graph.initializer.map((each) => [each.name, each]))
+  const all = [...weights, [wordTable, tokens] as const, [placeTable, places] as const]
+  for (const [name, { values }] of all) values.set(valuesOf(stored.get(name)!) as Float32Array)
 }
 
 /** Writes the encoder in sentence-transformers' layout, with the tokenizer of the base its table comes from. */

@@ -12,6 +12,11 @@ export interface TransformerShape {
   readonly positions: number
 }
 
+/** The encoder that `npm run train:transformer` makes. */
+export function smallEncoder(hidden: number): TransformerShape {
+  return { hidden, layers: 2, heads: 4, intermediate: 512, positions: 256 }
+}
+
 /** A weight matrix or vector: products take it as [in, out]. */
 export interface Parameter {
   readonly name: string

@@ -384,15 +384,16 @@ export class TrainingRefusedError extends PilotfishError {
 
 /** A LoRA adapter that was made for another model than the one it meets. */
 export class AdapterMismatchError extends PilotfishError {
-  readonly path: string
+  /** Where it lies; `undefined` when it was given as weights. */
+  readonly path: string | undefined
   /** Each a sentence about a layer. */
   readonly problems: readonly string[]
 
-  constructor(path: string, problems: readonly string[], advice: string) {
+  constructor(path: string | undefined, problems: readonly string[], advice: string) {
     const shown = problems.slice(0, 5).join('; ')
     super(
       'ADAPTER_MISMATCH',
-      `The LoRA adapter at ${path} does not fit the model: ${shown}${problems.length > 5 ? `; and ${problems.length - 5} more` : ''}. ${advice}`,
+      `The LoRA adapter${path === undefined ? '' : ` at ${path}`} does not fit the model: ${shown}${problems.length > 5 ? `; and ${problems.length - 5} more` : ''}. ${advice}`,
     )
     this.path = path
     this.problems = problems

@@ -85,7 +85,7 @@ export async function evaluatePack(
     return await evaluateLoaded(loaded, threads, sets, options)
   } finally {
     await threads.close()
-    if (loaded !== pack) await loaded.base.close()
+    if (loaded !== pack) await loaded.close()
   }
 }
 

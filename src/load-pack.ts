@@ -3,11 +3,14 @@ import { fileURLToPath } from 'node:url'
 import type { Encoder } from './encoder/encoder.ts'
 import { adaptedEncoder, lowRankAdapter } from './encoder/adapted.ts'
 import { onnxEncoder } from './encoder/onnx.ts'
+import type { OnnxDType } from './encoder/onnx/file.ts'
 import { loadStaticModel, type StaticModel } from './encoder/static-model.ts'
 import { staticEncoder } from './encoder/static.ts'
-import { InvalidPackError } from './errors.ts'
+import { InvalidPackError, PilotfishError } from './errors.ts'
 import type { AdapterExpert, Expert, TableExpert } from './expert/expert.ts'
-import { adapterWeights, openPack, tableWeights, type Pack, type PackExpert } from './expert/pack.ts'
+import { insidePack, openPack, type Pack, type PackExpert } from './expert/pack.ts'
+import { adapterWeights, tableWeights } from './expert/stored-weights.ts'
+import { expertFacts, hasOwnEncoders, openExpert, type Ground, type OpenedExpert } from './open-expert.ts'
 import { readCalibration, type Calibration } from './routing/calibration.ts'
 import { fusion } from './routing/convex-fusion.ts'
 import type { Fusion } from './routing/fusion.ts'
@@ -32,6 +35,8 @@ export interface LoadedPack {
   readonly fusion: Fusion
   /** BM25 constants the calibration was made with. */
   readonly lexical?: LexicalOptions
+  /** Closes the base and everything else that was opened. Safe to call twice. */
+  close(): Promise<void>
 }
 
 /** Name of the expert that queries far from all others are given to. */
@@ -43,30 +48,50 @@ export function bundledPack(): string {
   return fileURLToPath(new URL('../models/bundled', import.meta.url))
 }
 
-/** Opens a pack directory. The base is the caller's to close. @throws InvalidPackError */
+/** Opens a pack directory, with every model in it; endpoints are not asked yet. @throws InvalidPackError */
 export async function loadPack(directory: string): Promise<LoadedPack> {
   const pack = await openPack(directory)
   const { manifest } = pack
-  const path = join(directory, manifest.base.path)
-  const model = manifest.base.kind === 'static' ? await loadStaticModel(path) : undefined
-  const base = model ? staticEncoder(model) : await onnxEncoder(path)
-  const experts = await Promise.all(manifest.experts.map((entry) => packExpert(pack, entry, base, model)))
-  const saved =
-    manifest.router === undefined
-      ? textRouter([])
-      : loadRouter(manifest.router, await pack.tensors(manifest.pilots ?? 'pilots.safetensors'))
-  const multiTask = manifest.experts.find((expert) => expert.multiTask)
-  const router = multiTask ? saved.without(multiTask.name) : saved
-  const calibration = manifest.calibration === undefined ? undefined : readCalibration(manifest.calibration)
-  return {
-    pack,
-    base,
-    model,
-    experts: [generalExpert(base), ...experts],
-    router,
-    calibration,
-    fusion: fusion(calibration),
-    ...(manifest.lexical && { lexical: manifest.lexical }),
+  const opened: (() => Promise<void>)[] = []
+  let closing: Promise<void> | undefined
+  // Experts before the base whose session they share.
+  const close = (): Promise<void> =>
+    (closing ??= (async () => {
+      for (const end of opened.toReversed()) await end()
+    })())
+  try {
+    const path = insidePack(directory, manifest.base.path)
+    const model = manifest.base.kind === 'static' ? await loadStaticModel(path) : undefined
+    const { dtype } = manifest.base
+    const base = model ? staticEncoder(model) : await onnxEncoder(path, dtype === undefined ? {} : { dtype: dtype as OnnxDType })
+    opened.push(() => base.close())
+    const experts: Expert[] = [generalExpert(base)]
+    for (const entry of manifest.experts) {
+      const { expert, close: end } = await packExpert(pack, entry, { base, model })
+      opened.push(end)
+      experts.push(expert)
+    }
+    const saved =
+      manifest.router === undefined
+        ? textRouter([])
+        : loadRouter(manifest.router, await pack.tensors(manifest.pilots ?? 'pilots.safetensors'))
+    const multiTask = manifest.experts.find((expert) => expert.multiTask)
+    const router = multiTask ? saved.without(multiTask.name) : saved
+    const calibration = manifest.calibration === undefined ? undefined : readCalibration(manifest.calibration)
+    return {
+      pack,
+      base,
+      model,
+      experts,
+      router,
+      calibration,
+      fusion: fusion(calibration),
+      ...(manifest.lexical && { lexical: manifest.lexical }),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 
@@ -81,29 +106,43 @@ export function generalExpert(base: Encoder): Expert {
   }
 }
 
-async function packExpert(pack: Pack, entry: PackExpert, base: Encoder, model: StaticModel | undefined): Promise<Expert> {
-  if (entry.kind === 'lexical') return { kind: 'lexical', ...facts(entry) }
+async function packExpert(pack: Pack, entry: PackExpert, ground: Ground): Promise<OpenedExpert> {
+  if (entry.kind === 'lexical') return { expert: { kind: 'lexical', ...expertFacts(entry) }, close: async () => {} }
+  const { directory } = pack
+  if (hasOwnEncoders(entry)) return openExpert(entry, directory, ground).catch((error: unknown) => refuse(error, entry.name, directory))
   const path = entry.path!
   const version = pack.manifest.files?.[path]?.slice(0, 16) ?? pack.manifest.version
-  return expertOf({ entry, version, tensors: await pack.tensors(path), where: join(pack.directory, path) }, { base, model })
+  const expert = expertOf({ entry, version, tensors: await pack.tensors(path), where: join(directory, path) }, ground)
+  return { expert, close: async () => {} }
 }
 
-/** A dense expert from its stored weights. @param version Tells these weights from others of the same name. @throws InvalidPackError */
+/** What is wrong with an expert's files is wrong with its pack; what is wrong around it, a missing package or network, is not. */
+function refuse(error: unknown, expert: string, directory: string): never {
+  const ofFiles = [
+    'INVALID_MODEL',
+    'MODEL_NOT_FOUND',
+    'UNSUPPORTED',
+    'UNSUPPORTED_GRAPH',
+    'ADAPTER_MISMATCH',
+    'INVALID_ARGUMENT',
+    'DIMENSION_MISMATCH',
+  ]
+  if (!PilotfishError.is(error) || !ofFiles.includes(error.code)) throw error
+  throw new InvalidPackError(directory, `has the expert "${expert}", which cannot be used: ${error.message.replace(/\.$/, '')}`, error)
+}
+
+/** An expert that changes base vectors or rows, from its stored weights. @param version Tells these weights from others of the same name. @throws InvalidPackError */
 export function expertOf(
   { entry, version, tensors, where }: { entry: PackExpert; version: string; tensors: ReadonlyMap<string, Tensor>; where: string },
-  { base, model }: Pick<LoadedPack, 'base' | 'model'>,
+  { base, model }: Ground,
 ): AdapterExpert | TableExpert {
   const id = `${entry.name}@${version}`
+  const facts = expertFacts(entry)
   if (entry.kind === 'adapter') {
     const adapter = lowRankAdapter({ ...adapterWeights(tensors, base.dimensions, where), dimensions: base.dimensions, id })
-    return { kind: 'adapter', ...facts(entry), adapt: adapter, queryEncoder: adaptedEncoder(base, adapter), documentEncoder: base }
+    return { kind: 'adapter', ...facts, adapt: adapter, queryEncoder: adaptedEncoder(base, adapter), documentEncoder: base }
   }
   if (!model) throw new InvalidPackError(where, `belongs to the table expert "${entry.name}", but its base is not static`)
   const changes = { id, ...tableWeights(tensors, model.dimensions, model.vocabularySize, where) }
-  return { kind: 'table', ...facts(entry), queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
-}
-
-/** What people are told of an expert. */
-function facts({ name, description = '', heldOut, late }: PackExpert) {
-  return { name, description, ...(heldOut && { heldOut }), ...(late !== undefined && { late }) }
+  return { kind: 'table', ...facts, queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
 }

@@ -59,8 +59,9 @@ export async function openPilotfish(options: OpenOptions = {}): Promise<Engine> 
 
   const owned: { close(): Promise<void> }[] = []
   try {
-    const pilot = ownBase ? ownPilot(ownBase) : await loadPack(options.pack ?? bundledPack())
-    if (!ownBase) owned.push(pilot.base)
+    const loaded = ownBase ? undefined : await loadPack(options.pack ?? bundledPack())
+    if (loaded) owned.push(loaded)
+    const pilot = loaded ?? ownPilot(ownBase!)
     const lexical = options.lexical ?? pilot.lexical
     const store = options.store ?? (await embeddedStore(directory ?? ':memory:', { readOnly, ...(lexical && { lexical }) }))
     if (!options.store) owned.unshift(store)

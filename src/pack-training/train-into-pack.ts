@@ -180,7 +180,7 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
       seconds: { training: seconds, total: (performance.now() - started) / 1000 },
     }
   } finally {
-    await loaded.base.close()
+    await loaded.close()
   }
 }
 

@@ -129,7 +129,7 @@ export async function withStudyField<T>(
     })
   } finally {
     await threads.close()
-    if (loaded !== pack) await loaded.base.close()
+    if (loaded !== pack) await loaded.close()
   }
 }
 

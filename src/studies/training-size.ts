@@ -66,7 +66,7 @@ export async function trainingSize(sets: readonly BeirSet[], options: StudyOptio
   } finally {
     await threads.close()
     await rm(folder, { recursive: true, force: true })
-    if (loaded !== pack) await loaded.base.close()
+    if (loaded !== pack) await loaded.close()
   }
 }
 
@@ -146,7 +146,7 @@ async function withPack<T>(directory: string, work: (pack: LoadedPack) => Promis
   try {
     return await work(pack)
   } finally {
-    await pack.base.close()
+    await pack.close()
   }
 }
 

@@ -27,6 +27,7 @@ export async function toyPack(experts: readonly PackExpert[] = []): Promise<Load
     calibration: undefined,
     fusion: fusion(),
     lexical: { k1: 0.9, b: 0.4, titleWeight: 2 },
+    close: () => base.close(),
   }
 }
 

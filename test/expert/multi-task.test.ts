@@ -23,7 +23,7 @@ describe('a pack with a multi-task expert', () => {
     expect(pack.experts.map(({ name }) => name)).toContain('shell')
     expect(pack.router.experts).not.toContain('shell')
     expect(pack.router.experts).toContain('medical')
-    await pack.base.close()
+    await pack.close()
   })
 
   it.each([

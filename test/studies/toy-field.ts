@@ -58,6 +58,7 @@ export async function toyPack(): Promise<LoadedPack> {
     router,
     calibration: undefined,
     fusion: fusion(),
+    close: () => base.close(),
   }
 }
 

@@ -14,7 +14,7 @@ interface NamedLayer {
  * @param where Named in errors only.
  * @throws AdapterMismatchError that lists the layers that are not there, and those of other sizes
  */
-export function matchModules(weights: LoraWeights, layers: readonly NamedLayer[], where = 'this adapter'): LoraWeights {
+export function matchModules(weights: LoraWeights, layers: readonly NamedLayer[], where?: string): LoraWeights {
   const problems: string[] = []
   const taken = new Map<string, string>()
   const modules = weights.modules.map((own): LoraModule => {

@@ -1,19 +1,20 @@
 /**
  * Does a collection answer the same through LangChain and LlamaIndex as through the engine, and what do the frameworks cost?
  *
- *     npm run bench -- bench/frameworks.ts --index DIR --data BEIR_DIR… [--queries 100]
+ *     npm run bench -- frameworks [--json FILE] --index DIR --data BEIR_DIR… [--queries 100]
  *
  * The index is one made by `pilotfish add` from those directories (ids are `<set>/<id>`). Asks the first test queries of
  * every set each way, interleaved, and prints nDCG@10 and the median time of a question as a ratio to the engine's.
  */
 import { performance } from 'node:perf_hooks'
-import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { extractText } from '@llamaindex/core/utils'
 import { openPilotfish } from 'pilotfish'
 import { evaluate, readBeir, type RunHit } from 'pilotfish/eval'
 import { PilotfishRetriever as LangChainRetriever } from 'pilotfish/langchain'
 import { PilotfishRetriever as LlamaIndexRetriever } from 'pilotfish/llamaindex'
+import { median } from './harness/interleaved.ts'
+import { commit, machine, report } from './harness/report.ts'
 
 const { values } = parseArgs({
   options: { index: { type: 'string' }, data: { type: 'string', multiple: true }, queries: { type: 'string', default: '100' } },
@@ -37,7 +38,7 @@ const ways: Record<string, Way> = {
 
 const names = Object.keys(ways)
 const times = new Map(names.map((name) => [name, [] as number[]]))
-console.log(`node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}; index ${(await engine.info()).documents} documents\n`)
+console.log(`${machine()}, commit ${commit()}; index ${(await engine.info()).documents} documents\n`)
 console.log(['set', 'queries', ...names.map((name) => `${name} nDCG@10`)].join('\t'))
 
 for (const directory of values.data) {
@@ -62,8 +63,9 @@ for (const directory of values.data) {
   console.log([set.name, qrels.size, ...scores].join('\t'))
 }
 
-const median = (list: number[]): number => list.toSorted((a, b) => a - b)[list.length >> 1]!
 const base = median(times.get('engine')!)
 console.log(`\nmedian time of a question, as a ratio to the engine's (${base.toFixed(2)} ms):`)
-for (const name of names) console.log(`${name}\t${(median(times.get(name)!) / base).toFixed(2)}`)
+const ratios = Object.fromEntries(names.map((name) => [name, median(times.get(name)!) / base]))
+for (const [name, ratio] of Object.entries(ratios)) console.log(`${name}\t${ratio.toFixed(2)}`)
 await engine.close()
+report({ ratios, figures: { queries: Number(values.queries), engineMilliseconds: base } })

@@ -1,15 +1,16 @@
 /**
  * What does routing add to a query, next to embedding it?
  *
- *     npm run bench -- bench/routing.ts [--pack DIR] [--rounds 200]
+ *     npm run bench -- routing [--json FILE] [--pack DIR] [--rounds 200]
  *
  * Asks an engine in memory the same questions routed and of the general expert alone, in turn, and prints the median time
  * a question spends in each step. BM25 is off in both, so that only routing and the expert's own vector differ.
  */
 import { performance } from 'node:perf_hooks'
-import { cpus, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openPilotfish, type Retrieval } from 'pilotfish'
+import { median as middle } from './harness/interleaved.ts'
+import { commit, machine, report } from './harness/report.ts'
 
 const { values } = parseArgs({ options: { pack: { type: 'string' }, rounds: { type: 'string', default: '200' } } })
 const rounds = Number(values.rounds)
@@ -57,13 +58,18 @@ for (let round = -20; round < rounds; round++) {
 }
 await engine.close()
 
-const median = (key: string): number => times.get(key)!.sort((a, b) => a - b)[Math.floor(times.get(key)!.length / 2)]!
+const median = (key: string): number => middle(times.get(key)!)
 console.log(
-  `node ${process.version}, ${cpus().length} × ${cpus()[0]?.model}, ${Math.round(totalmem() / 2 ** 30)} GB; ` +
+  `${machine()}, commit ${commit()}; ` +
     `${rounds} rounds, ${questions.length} questions, ${((performance.now() - started) / 1000).toFixed(0)} s\n`,
 )
 console.log('| median, µs | embed | route | search | total |\n| --- | ---: | ---: | ---: | ---: |')
 for (const way of Object.keys(ways) as Way[])
   console.log(`| ${way} | ${steps.map((step) => median(`${way} ${step}`).toFixed(0)).join(' | ')} |`)
-console.log(`\nrouting against embedding: ${(median('routed route') / median('routed embed')).toFixed(2)} ×`)
-console.log(`routed against general: ${(median('routed total') / median('general total')).toFixed(2)} ×`)
+const ratios = {
+  routing: median('routed route') / median('routed embed'),
+  routed: median('routed total') / median('general total'),
+}
+console.log(`\nrouting against embedding: ${ratios.routing.toFixed(2)} ×`)
+console.log(`routed against general: ${ratios.routed.toFixed(2)} ×`)
+report({ ratios, figures: { rounds, microseconds: Object.fromEntries([...times.keys()].map((key) => [key, median(key)])) } })

@@ -1,13 +1,13 @@
 /**
  * Where does the graph begin to pay, what does a filter cost, and what does BM25 cost?
  *
- *   npx tsx bench/store.ts [documents] [dimensions]
+ *     npm run bench -- store [--json FILE] [documents] [dimensions]
  *
  * Times are medians of one query at a time, worker hop included. Read the ratios: they carry over to other machines.
  */
-import { cpus, totalmem } from 'node:os'
-import { execSync } from 'node:child_process'
 import { embeddedStore, memoryStore, type Filter, type Store, type StoreEntry, type StoreQuery, type Vector } from 'pilotfish'
+import { median as middle } from './harness/interleaved.ts'
+import { commit, machine, report } from './harness/report.ts'
 
 const [documents = 40_000, dimensions = 256] = process.argv.slice(2).map(Number)
 const seed = 1
@@ -18,9 +18,7 @@ const random = randomNumbers(seed)
 const centres = Array.from({ length: 300 }, () => Float32Array.from({ length: dimensions }, () => random() - 0.5))
 const vocabulary = Array.from({ length: 20_000 }, (_, i) => `w${i.toString(36)}`)
 
-console.log(
-  `# ${cpus().length} × ${cpus()[0]?.model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}, commit ${commit()}, seed ${seed}`,
-)
+console.log(`# ${machine()}, commit ${commit()}, seed ${seed}`)
 console.log(`# seeded synthetic documents: clustered vectors of ${dimensions} dimensions, 40 words each by Zipf's law\n`)
 
 console.log('Scan and graph side by side (k = 10)')
@@ -29,6 +27,7 @@ const scanned = await embeddedStore(':memory:', { graphFrom: Infinity })
 const store = await embeddedStore(':memory:', { graphFrom: 0 })
 let queries: StoreQuery[] = []
 let stored = 0
+const sizes: { size: number; scan: number; graph: number; recall: number }[] = []
 for (const size of [...new Set([1_000, 2_500, 5_000, 10_000, 20_000, documents])].filter((size) => size <= documents)) {
   const entries = made(size - stored)
   for (const each of [scanned, store]) await fill(each, entries)
@@ -39,6 +38,7 @@ for (const size of [...new Set([1_000, 2_500, 5_000, 10_000, 20_000, documents])
   const found = (await store.search(queries)).map(({ candidates }) => new Set(candidates.map(({ id }) => id)))
   const hits = exact.flatMap((ids, i) => ids.filter((id) => found[i]!.has(id))).length
   const [scan, graph] = [await median(scanned, queries), await median(store, queries)]
+  sizes.push({ size, scan, graph, recall: hits / exact.flat().length })
   console.log(row(size, scan, graph, scan / graph, hits / exact.flat().length))
 }
 await scanned.close()
@@ -91,6 +91,11 @@ console.log(row('reference, 5,000', await median(plain, all.slice(0, 5)), '', ''
 
 await store.close()
 await plain.close()
+const largest = sizes.at(-1)!
+report({
+  ratios: { scanToGraph: largest.scan / largest.graph, lexicalToDense: lexicalTime / denseTime, togetherToOne: together / bothTime },
+  figures: { documents, dimensions, seed, sizes, milliseconds: { dense: denseTime, lexical: lexicalTime, both: bothTime, together } },
+})
 
 /** Median milliseconds of a query, after a few to warm up. */
 async function median(of: Store, queries: readonly StoreQuery[]): Promise<number> {
@@ -101,7 +106,7 @@ async function median(of: Store, queries: readonly StoreQuery[]): Promise<number
     await of.search([query])
     times.push(performance.now() - begun)
   }
-  return times.sort((a, b) => a - b)[times.length >> 1]!
+  return middle(times)
 }
 
 /** Waits until the graph, which is built in the background, is complete: until then slices of building hold queries up. */
@@ -149,14 +154,4 @@ function randomNumbers(start: number): () => number {
 
 function row(...cells: readonly (string | number)[]): string {
   return cells.map((cell) => (typeof cell === 'number' && !Number.isInteger(cell) ? cell.toFixed(3) : String(cell)).padStart(14)).join('')
-}
-
-function commit(): string {
-  try {
-    return execSync('git rev-parse --short HEAD', { stdio: ['ignore', 'pipe', 'ignore'] })
-      .toString()
-      .trim()
-  } catch {
-    return 'unknown'
-  }
 }

@@ -1,22 +1,27 @@
+import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { DuplicateExpertError, InvalidArgumentError } from '../errors.ts'
-import type { PackExpert, PackManifest } from '../expert/pack.ts'
+import type { PackManifest } from '../expert/pack.ts'
 import { versionedPath, writePack } from '../expert/write-pack.ts'
-import { expertOf, generalName, loadPack } from '../load-pack.ts'
+import { generalName, loadPack } from '../load-pack.ts'
 import { fitNewcomerScale } from '../routing/fitting/newcomer-scale.ts'
 import { defaultCalibration } from '../routing/calibration.ts'
 import type { NewcomerFigures } from '../routing/newcomer-figures.ts'
 import { saveRouter } from '../routing/saved-router.ts'
-import { readSafetensors, writeSafetensors } from '../safetensors.ts'
+import { writeSafetensors } from '../safetensors.ts'
 import type { AdapterExpertOptions } from '../train/expert/expert.ts'
 import type { TrainingPair, TrainingSet } from '../train/expert/pairs.ts'
+import type { LoraOptions } from '../train/lora/lora.ts'
 import { startClock, type TrainingProgress } from '../train/progress.ts'
 import { divide, judgingQueries, type Division } from './division.ts'
 import { expertFigures, type ExpertFigures } from './figures.ts'
 import { searchHeldOut } from './search.ts'
 import { packTarget } from './target.ts'
 import { expectedShare, teachRouter } from './teach-router.ts'
-import { trainWeights } from './weights.ts'
+import { trainWeights, type ExpertWeights } from './weights.ts'
+
+/** What is trained: rows of a static base's table, a map of the base's vectors, or low-rank changes of an ONNX base's layers. */
+export type TrainingMethod = 'table' | 'adapter' | 'lora'
 
 export interface TrainIntoPackOptions {
   /** Of the new expert: letters, digits, `-` and `_`. */
@@ -31,14 +36,22 @@ export interface TrainIntoPackOptions {
   readonly pack?: string
   /** Directory of the pack with the new expert; a pack that is there is changed in place. @default `pack` */
   readonly out?: string
-  /** @default 'table' on a static base, else 'adapter' */
-  readonly method?: 'table' | 'adapter'
+  /** @default 'table' on a static base, else 'lora' */
+  readonly method?: TrainingMethod
   /** Take the place of an expert of that name. @default false, an error */
   readonly replace?: boolean
   /** Keep an expert that does not beat the general one on held-out questions. @default false */
   readonly force?: boolean
   /** Settings of the training itself, where its defaults do not suit. */
-  readonly training?: Pick<AdapterExpertOptions, 'foreign' | 'rates' | 'steps' | 'batchSize' | 'temperature' | 'hardNegatives' | 'rank'>
+  readonly training?: Pick<AdapterExpertOptions, 'foreign' | 'rates' | 'steps' | 'batchSize' | 'temperature' | 'hardNegatives' | 'rank'> &
+    LoraOptions
+  /**
+   * File that a training which is cut off goes on from when it is started again with the same inputs; gone once the expert is in its pack.
+   * @default none
+   */
+  readonly checkpoint?: string
+  /** Seconds of work that a kill may cost. @default 10 */
+  readonly checkpointEvery?: number
   /** @default 1 */
   readonly seed?: number
   /** Stops; the pack stays as it was. */
@@ -56,7 +69,7 @@ export interface PackTraining {
   readonly name: string
   /** Directory of the pack that holds it. */
   readonly pack: string
-  readonly method: 'table' | 'adapter'
+  readonly method: TrainingMethod
   readonly trained: {
     /** Questions it learned from, those made of documents among them. */
     readonly queries: number
@@ -93,26 +106,25 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
   checkName(name)
   const target = await packTarget(options)
   const loaded = await loadPack(target.source)
+  let weights: ExpertWeights | undefined
   try {
     const old = loaded.pack.manifest.experts.find((expert) => expert.name === name)
     if (old && !options.replace)
       throw new DuplicateExpertError(name, `Choose another name, or let the new one take its place: --replace (\`replace: true\`).`)
     const about = options.description ?? old?.description
-    const method = options.method ?? (loaded.model ? 'table' : 'adapter')
+    const method = options.method ?? (loaded.model ? 'table' : 'lora')
     const division = divide(options.pairs, options.madeUp, seed)
 
-    const { file, path, unseen } = await trainWeights(options, method, division, loaded)
+    weights = await trainWeights(options, method, division, loaded, about)
+    const { queryEncoder, entry, files, unseen } = weights
     const seconds = (performance.now() - started) / 1000
-    const entry: PackExpert = { name, kind: method, path, ...(about && { description: about }) }
-    const { tensors } = readSafetensors(file, path)
-    const expert = expertOf({ entry, version: 'new', tensors, where: path }, loaded)
 
     const judging = judgingQueries(division)
     const { documents } = division.sets[0]
     const score = startClock(documents.length + judging.length)
     const queries = await searchHeldOut(documents, judging, {
       base: loaded.base,
-      views: [(texts, how) => loaded.base.encode(texts, how), unseen ?? ((texts, how) => expert.queryEncoder.encode(texts, how))],
+      views: [(texts, how) => loaded.base.encode(texts, how), unseen ?? ((texts, how) => queryEncoder.encode(texts, how))],
       ...(loaded.lexical && { lexical: loaded.lexical }),
       ...(signal && { signal }),
       onProgress: (done) => onProgress?.({ ...score(done), stage: 'score' }),
@@ -157,12 +169,10 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
     delete next.files
     await writePack(loaded.pack, target.out, {
       manifest: next,
-      files: new Map([
-        [path, file],
-        [pilotsPath, pilots],
-      ]),
-      dropped: [manifest.pilots ?? 'pilots.safetensors', ...(old?.path === undefined ? [] : [old.path])],
+      files: new Map([...files, [pilotsPath, pilots]]),
+      dropped: [manifest.pilots ?? 'pilots.safetensors', ...filesOf(manifest, old?.path)],
     })
+    if (options.checkpoint !== undefined) await rm(options.checkpoint, { force: true })
     const learned = division.sets.map((set) => set.queries.length)
     const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
     return {
@@ -180,8 +190,16 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
       seconds: { training: seconds, total: (performance.now() - started) / 1000 },
     }
   } finally {
+    await weights?.close()
     await loaded.close()
   }
+}
+
+/** Files of a pack at a path: the one it names, or those in the directory it names. */
+function filesOf({ files = {} }: PackManifest, path: string | undefined): string[] {
+  if (path === undefined) return []
+  const inside = Object.keys(files).filter((file) => file.startsWith(`${path}/`))
+  return inside.length > 0 ? inside : [path]
 }
 
 function checkName(name: string): void {

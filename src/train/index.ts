@@ -28,7 +28,13 @@ export { buildPilots, type BuildPilotsOptions, type BuiltPilots, type PilotSet }
 export { heldOutQueries } from './held-out.ts'
 export { meanNdcg10 } from './ranking.ts'
 export type { TrainingProgress } from './progress.ts'
-export { trainIntoPack, type PackTraining, type PackTrainingProgress, type TrainIntoPackOptions } from '../pack-training/train-into-pack.ts'
+export {
+  trainIntoPack,
+  type PackTraining,
+  type PackTrainingProgress,
+  type TrainingMethod,
+  type TrainIntoPackOptions,
+} from '../pack-training/train-into-pack.ts'
 export type { ExpertFigures, RetrievalScores } from '../pack-training/figures.ts'
 export type { NewcomerFigures } from '../routing/newcomer-figures.ts'
 export { readPairs, type PairFile, type PairProblem, type ReadPairsOptions } from '../pairs/read-pairs.ts'

@@ -1,9 +1,12 @@
+import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openPack } from '../../src/expert/pack.ts'
+import { writeEncoder } from '../../models/encoders/files.ts'
+import { readPeft } from '../../src/encoder/lora/peft.ts'
+import { openPack, type PackManifest } from '../../src/expert/pack.ts'
 import { bundledPack, loadPack } from '../../src/load-pack.ts'
 import { openPilotfish } from '../../src/open.ts'
 import { trainIntoPack, type PackTraining, type PackTrainingProgress, type TrainIntoPackOptions } from '../../src/train/index.ts'
@@ -238,20 +241,64 @@ describe('where a pack is written', () => {
 })
 
 describe('a pack whose base is an ONNX model', () => {
-  it('takes adapters, the only kind that such a base can have', async () => {
+  const transformerPack = (): string => {
     const pack = join(folder(), 'onnx')
-    cpSync(fileURLToPath(new URL('../fixtures/models/tiny-bert', import.meta.url)), join(pack, 'base'), { recursive: true })
+    writeEncoder(join(pack, 'base'), 'bert-tiny')
     const manifest = { format: 1, name: 'onnx', version: '1', languages: ['en'], base: { path: 'base', kind: 'onnx' }, experts: [] }
     writeFileSync(join(pack, 'pack.json'), JSON.stringify(manifest))
+    return pack
+  }
+  const small = { pairs: tradePairs, training: { steps: 10, rank: 2, threads: 1 }, force: true } as const
 
+  it('takes LoRA, in the format of PEFT, and adapters beside it, but no tables', async () => {
+    const pack = transformerPack()
     await expect(trainIntoPack({ ...quick, pack, method: 'table' })).rejects.toThrow(/the base of the pack is not static/)
-    const { method, heldOut } = await trainIntoPack({ name: 'trade', pairs: tradePairs, pack, training: { steps: 10 }, force: true })
-
-    expect(method).toBe('adapter')
+    const { method, heldOut } = await trainIntoPack({ ...small, name: 'trade', pack })
+    expect(method).toBe('lora')
     expect(heldOut.queries).toBe(96)
+    await trainIntoPack({ ...small, name: 'flat', pack, method: 'adapter' })
+
+    const { experts } = JSON.parse(readFileSync(join(pack, 'pack.json'), 'utf8')) as PackManifest
+    const { weights } = await readPeft(join(pack, experts[0]!.path!))
+    expect(weights.modules).toHaveLength(12)
     const fish = await openPilotfish({ pack })
-    expect(fish.experts.list().map(({ name, kind }) => `${name} ${kind}`)).toEqual(['general model', 'trade adapter'])
+    expect(fish.experts.list().map(({ name, kind }) => `${name} ${kind}`)).toEqual(['general model', 'trade lora', 'flat adapter'])
     await fish.close()
+  })
+
+  it('replaces a LoRA expert with all of its files', async () => {
+    const pack = transformerPack()
+    await trainIntoPack({ ...small, name: 'trade', pack })
+    await trainIntoPack({ ...small, name: 'trade', pack, replace: true, seed: 2 })
+    const folders = readdirSync(join(pack, 'experts', 'trade'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('.json'),
+    )
+    expect(folders).toHaveLength(1)
+  })
+
+  it('gets the same expert when training was killed on the way, and started again', async () => {
+    const whole = transformerPack()
+    await trainIntoPack({ ...small, name: 'trade', pack: whole })
+
+    const pack = transformerPack()
+    const checkpoint = join(pack, '..', 'trade.training')
+    const child = fileURLToPath(new URL('./killed-training.ts', import.meta.url))
+    // Killed by itself, without a word, in the middle of a step after a checkpoint.
+    const { signal } = spawnSync(process.execPath, ['--import', 'tsx', child, pack, checkpoint], { encoding: 'utf8' })
+    expect(signal).toBe('SIGKILL')
+    expect(existsSync(checkpoint)).toBe(true)
+    expect(JSON.parse(readFileSync(join(pack, 'pack.json'), 'utf8'))).toMatchObject({ experts: [] })
+
+    const seen: number[] = []
+    const onProgress = ({ stage, done }: PackTrainingProgress): void => void (stage === 'train' && seen.push(done))
+    await trainIntoPack({ ...small, name: 'trade', pack, checkpoint, onProgress })
+    expect(seen[0]).toBeGreaterThan(1)
+    expect(existsSync(checkpoint)).toBe(false)
+    const expertOf = (directory: string) => {
+      const manifest = JSON.parse(readFileSync(join(directory, 'pack.json'), 'utf8')) as PackManifest
+      return { ...manifest, weights: readFileSync(join(directory, manifest.experts[0]!.path!, 'adapter_model.safetensors')) }
+    }
+    expect(expertOf(pack)).toEqual(expertOf(whole))
   })
 })
 

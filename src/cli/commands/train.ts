@@ -1,5 +1,6 @@
+import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { PackTrainingProgress } from '../../train/index.ts'
+import type { PackTrainingProgress, TrainingMethod } from '../../train/index.ts'
 import { PilotfishError, type TrainingRefusedError } from '../../errors.ts'
 import { palette } from '../display/colour.ts'
 import { counted } from '../display/numbers.ts'
@@ -7,7 +8,7 @@ import { problemLog, reasonSummary, type ProblemLog } from '../display/problems.
 import { progressView, type Progress } from '../display/progress.ts'
 import { inputText, percent, trainingText, type TrainingInput } from '../display/training.ts'
 import { UsageError, type Environment, type ExitCode } from '../environment.ts'
-import { command, jsonOption, wholeNumber } from '../options.ts'
+import { command, jsonOption, nameList, wholeNumber } from '../options.ts'
 import { proseOf } from '../sources/prose.ts'
 import { stopper } from '../stopper.ts'
 
@@ -18,7 +19,10 @@ interface TrainOptions {
   readonly pack?: string
   readonly out?: string
   readonly description?: string
-  readonly method?: 'table' | 'adapter'
+  readonly method?: TrainingMethod
+  readonly rank?: number
+  readonly targets?: string
+  readonly steps?: number
   readonly queryColumn?: string
   readonly passageColumn?: string
   readonly split: string
@@ -40,6 +44,7 @@ export function trainCommand(environment: Environment, end: (code: ExitCode) => 
     "pilotfish train --name tax --pairs tax.jsonl --out ./my-pack --description 'Tax law'",
     'pilotfish train --name handbook --from-documents ./docs --pack ./my-pack',
     'pilotfish train --name obliqa --pairs sets/obliqa --limit 200 --seed 1',
+    'pilotfish train --name tax --pairs tax.csv --pack ./transformer-pack --method lora --rank 16',
   ])
     .requiredOption('--name <name>', 'of the expert: letters, digits, - and _', expertName)
     .option('--pairs <path>', 'CSV, JSON lines or BEIR directory: questions and passages that answer them')
@@ -47,7 +52,15 @@ export function trainCommand(environment: Environment, end: (code: ExitCode) => 
     .option('--pack <dir>', 'pack to start from; changed in place without --out (default: what is at --out, else the bundled one)')
     .option('--out <dir>', `where the pack with the expert goes; added to if it is there (default: --pack, else ${ownPack})`)
     .option('--description <text>', 'one line for people: what the expert knows')
-    .addOption(new Option('--method <kind>', 'table or adapter (default: table where the base is static)').choices(['table', 'adapter']))
+    .addOption(
+      new Option(
+        '--method <kind>',
+        'table (for a static base), lora (for a transformer) or adapter (default: the first that fits the base)',
+      ).choices(['table', 'lora', 'adapter']),
+    )
+    .option('--rank <number>', 'of LoRA matrices (default: 8) and adapters (default: 64)', wholeNumber(1, 1024))
+    .option('--targets <names>', "layers that LoRA changes, as PEFT's target_modules: query,value (default: all-linear)")
+    .option('--steps <number>', 'of each run at most; it stops earlier when unseen questions gain no more', wholeNumber(1))
     .option('--query-column <name>', 'which column or field holds the question')
     .option('--passage-column <name>', 'which column or field holds the passage')
     .option('--split <name>', 'of a BEIR directory: qrels/<name>.tsv', 'train')
@@ -64,7 +77,10 @@ export function trainCommand(environment: Environment, end: (code: ExitCode) => 
 A few hundred pairs make a useful expert; columns are found by names such as
 question and passage. Every question judges an expert that has not seen it (of a
 thousand and more, a fifth is set aside for that). No document is embedded again:
-indexes made with the old pack open under the new one.`,
+indexes made with the old pack open under the new one.
+
+A transformer takes minutes: what is stopped or killed goes on from its last
+checkpoint when the same command is given again.`,
     )
     .action(async (options: TrainOptions) => end(await train(options, environment)))
 }
@@ -77,6 +93,7 @@ async function train(options: TrainOptions, environment: Environment): Promise<E
   const log = problemLog((line) => stages.log(line), { strict: options.strict ?? false })
   const stop = stopper(environment)
   const out = options.out ?? (options.pack === undefined ? ownPack : undefined)
+  const target = (out ?? options.pack)!
   try {
     const input = await readInput(options, log)
     if (!options.quiet && !options.json) for (const line of inputText(input)) stages.log(line)
@@ -88,6 +105,8 @@ async function train(options: TrainOptions, environment: Environment): Promise<E
       ...(options.pack !== undefined && { pack: options.pack }),
       ...(out !== undefined && { out }),
       ...(options.method && { method: options.method }),
+      training: trainingOptions(options),
+      checkpoint: `${resolve(target)}.${options.name}.training`,
       replace: options.replace ?? false,
       force: options.force ?? false,
       seed: options.seed,
@@ -102,13 +121,13 @@ async function train(options: TrainOptions, environment: Environment): Promise<E
       )
     else if (!options.quiet) {
       if (skipped > 0) environment.stdout.write(`${counted(skipped, 'row')} skipped: ${reasonSummary(log)}\n`)
-      environment.stdout.write(trainingText(training, (out ?? options.pack)!, palette(environment.stdout, environment.variables)))
+      environment.stdout.write(trainingText(training, target, palette(environment.stdout, environment.variables)))
     }
     return 0
   } catch (error) {
     stages.stop()
     if (stop.signal.aborted) {
-      stages.log('pilotfish: stopped. The pack is as it was.')
+      stages.log('pilotfish: stopped. The pack is as it was; the same command goes on from the last checkpoint.')
       return stop.exitCode()
     }
     if (!isRefusal(error)) throw error
@@ -150,6 +169,15 @@ async function readInput(options: TrainOptions, log: ProblemLog): Promise<Traini
   return { pairs, madeUp: made }
 }
 
+/** What was said about the training itself. */
+function trainingOptions({ rank, targets, steps }: TrainOptions) {
+  return {
+    ...(rank !== undefined && { rank }),
+    ...(targets !== undefined && { targets: targets === 'all-linear' ? ('all-linear' as const) : nameList(targets) }),
+    ...(steps !== undefined && { steps }),
+  }
+}
+
 function inputFigures({ pairs, madeUp }: TrainingInput) {
   return {
     pairs: pairs?.pairs ?? 0,
@@ -181,9 +209,18 @@ function stageViews(environment: Environment, quiet: boolean) {
         const units = stage === 'train' || stage === 'judge' ? (['steps', 'steps/s'] as const) : (['texts', 'texts/s'] as const)
         view = progressView(environment.stderr, { label: labels[stage], units, quiet: quiet || stage === 'route' || stage === 'write' })
       }
-      view.update({ done: progress.done, share: progress.done / Math.max(1, progress.total) })
+      view.update({ done: progress.done, share: progress.done / Math.max(1, progress.total), ...noteOf(progress) })
     },
   }
+}
+
+function noteOf({ loss, score, queriesPerSecond }: PackTrainingProgress): { note?: string } {
+  const parts = [
+    queriesPerSecond !== undefined && `${Math.round(queriesPerSecond)} questions/s`,
+    loss !== undefined && `loss ${loss.toFixed(3)}`,
+    score !== undefined && `nDCG@10 ${percent(score)}`,
+  ].filter((part) => part !== false)
+  return parts.length > 0 ? { note: parts.join(' · ') } : {}
 }
 
 function expertName(text: string): string {

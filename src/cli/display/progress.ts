@@ -16,6 +16,8 @@ interface State {
   readonly share: number
   /** What is counted from now on, where that changes on the way. @default the view's */
   readonly units?: Units
+  /** What else there is to know: "loss 1.24". */
+  readonly note?: string
 }
 
 type Units = readonly [many: string, rate: string]
@@ -119,7 +121,7 @@ function paceOf(now: () => number, window = 10_000): Pace {
   }
 }
 
-function describe({ done, share, units }: State, pace: Pace, usual: Units): string {
+function describe({ done, share, units, note }: State, pace: Pace, usual: Units): string {
   const [many, rateUnit] = units ?? usual
   const rate = pace.rate()
   const left = pace.left()
@@ -128,5 +130,6 @@ function describe({ done, share, units }: State, pace: Pace, usual: Units): stri
     `${count(done)} ${many}`,
     ...(rate === undefined ? [] : [`${count(rate)} ${rateUnit}`]),
     ...(left === undefined || share >= 1 ? [] : [`${duration(left)} left`]),
+    ...(note === undefined ? [] : [note]),
   ].join(' · ')
 }

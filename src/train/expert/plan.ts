@@ -1,5 +1,5 @@
 import type { Vector } from '../../vector.ts'
-import { startClock } from '../progress.ts'
+import { startClock, startMeter } from '../progress.ts'
 import { checkResume, copyArrays, fingerprintOf } from './checkpoint.ts'
 import type { AnyExpertOptions } from './expert.ts'
 import { bestLook, fitQuerySide, scoreHeldOut, type FitOptions, type FitSet, type FitState, type Look } from './fit.ts'
@@ -125,6 +125,7 @@ function startRunner({ side, room, settings, foreign, texts, sets, pulls }: Prep
   const runs = settings.folds > 0 ? pulls.length * rates.length * settings.folds + 1 : rates.length + pulls.length - 1
   const total = steps * runs
   const clock = startClock(total, resume?.step ?? 0)
+  const meter = startMeter()
   const champion = Object.fromEntries(Object.entries(side.state).map(([name, values]) => [name, values.slice()]))
   const finished: (readonly Look[])[] = []
   let done = 0
@@ -174,7 +175,14 @@ function startRunner({ side, room, settings, foreign, texts, sets, pulls }: Prep
           signal,
           async onStep({ step, looks: soFar }, loss) {
             done = start + step
-            onProgress?.({ ...clock(done), stage: 'train', loss, ...(soFar.length > 0 && { score: bestLook(soFar).score }) })
+            const pace = meter(settings.batchSize)
+            onProgress?.({
+              ...clock(done),
+              stage: 'train',
+              loss,
+              ...(pace !== undefined && { queriesPerSecond: pace }),
+              ...(soFar.length > 0 && { score: bestLook(soFar).score }),
+            })
             if (++since < checkpointEvery) return
             since = 0
             await checkpoint({ step, looks: [...soFar] })

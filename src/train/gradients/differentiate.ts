@@ -83,8 +83,8 @@ export function differentiate(model: OnnxModel, { loss, parameters, shapes, doub
 export function dependents(nodes: readonly OnnxNode[], values: readonly string[]): Set<string> {
   const active = new Set(values)
   for (const { opType, input, output } of nodes) {
-    // What is only asked for its shape does not depend on its numbers.
-    if (opType !== 'Shape' && opType !== 'Size' && input.some((name) => active.has(name))) for (const name of output) active.add(name)
+    // What is only asked for its shape does not depend on its numbers; whether a number is one does not change as it grows.
+    if (!['Shape', 'Size', 'IsNaN'].includes(opType) && input.some((name) => active.has(name))) for (const name of output) active.add(name)
   }
   return active
 }

@@ -1,0 +1,107 @@
+/**
+ * What does a step of LoRA training cost next to a forward pass of the same batch, and how many queries does it learn from in a second?
+ *
+ *     npm run bench -- lora-training [--json FILE] [--batch 32] [--tokens 16] [--targets all-linear|query,value] [--rank 8]
+ *                                    [--rounds 40] [--threads 2]
+ *
+ * The model has the shape of MiniLM-L6 and random weights. A step is all of it: drawing the batch, forward, loss, backward, clipping, AdamW, and the
+ * way to the worker and back. The pass beside it is bare onnxruntime on as many queries of as many tokens, with as many threads; the two take turns.
+ */
+import { loadavg } from 'node:os'
+import { performance } from 'node:perf_hooks'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { onnxEncoder } from 'pilotfish'
+import { trainExpert } from 'pilotfish/train'
+import { randomEncoder } from './harness/encoder.ts'
+import { median } from './harness/interleaved.ts'
+import { commit, machine, report } from './harness/report.ts'
+
+const { values } = parseArgs({
+  options: {
+    batch: { type: 'string', default: '32' },
+    tokens: { type: 'string', default: '16' },
+    targets: { type: 'string', default: 'all-linear' },
+    rank: { type: 'string', default: '8' },
+    rounds: { type: 'string', default: '40' },
+    threads: { type: 'string', default: '2' },
+  },
+})
+const [batch, tokens, rank, rounds, threads] = [values.batch, values.tokens, values.rank, values.rounds, values.threads].map(Number) as [
+  number,
+  number,
+  number,
+  number,
+  number,
+]
+const targets = values.targets === 'all-linear' ? values.targets : values.targets.split(',')
+console.log(`${machine()}, commit ${commit()}, load ${loadavg()[0]!.toFixed(1)}`)
+console.log(
+  `MiniLM-L6 shape, random weights, fp32; ${batch} queries of ${tokens} tokens, rank ${rank} on ${values.targets}, ${threads} threads\n`,
+)
+
+const directory = randomEncoder('minilm-l6')
+const session = await InferenceSession.create(join(directory, 'onnx/model.onnx'), {
+  intraOpNumThreads: threads,
+  interOpNumThreads: 1,
+  extra: { session: { intra_op: { allow_spinning: '0' } } },
+})
+const ids = (value: bigint): Tensor => new Tensor('int64', new BigInt64Array(batch * tokens).fill(value), [batch, tokens])
+const feeds = Object.fromEntries(
+  session.inputNames.map((name) => [name, ids(name === 'attention_mask' ? 1n : name === 'input_ids' ? 100n : 0n)]),
+)
+
+// One letter is one token: all texts are equally long, opening and closing tokens included.
+const letters = (seed: number): string => Array.from({ length: tokens - 2 }, (_, i) => 'abcdefghij'[(seed * 7 + i * seed) % 10]).join(' ')
+const pairs = Array.from({ length: 400 }, (_, i) => ({ query: letters(i + 1), document: `${letters(i + 1)} x` }))
+const base = await onnxEncoder(directory, { threads })
+const forward: number[] = []
+const step: number[] = []
+const warmUp = 5
+let started = 0
+await trainExpert({
+  name: 'bench',
+  method: 'lora',
+  base,
+  pairs,
+  folds: 0,
+  batchSize: batch,
+  targets,
+  rank,
+  threads,
+  steps: rounds + warmUp,
+  // No look at held-out queries falls into a step.
+  rates: [1e-6],
+  force: true,
+  checkpointEvery: 1,
+  onProgress({ stage, done, total }) {
+    if (stage === 'train' && started > 0 && done > warmUp && done % Math.max(10, Math.round(total / 10)) !== 0)
+      step.push(performance.now() - started)
+  },
+  async onCheckpoint() {
+    const before = performance.now()
+    await session.run(feeds)
+    forward.push(performance.now() - before)
+    started = performance.now()
+  },
+})
+await session.release()
+await base.close()
+
+const times = { forward: median(forward.slice(warmUp)), step: median(step) }
+const ratios = { step: times.step / times.forward }
+const perSecond = (1000 * batch) / times.step
+console.log('| | median, ms | queries/s |\n| --- | ---: | ---: |')
+console.log(`| forward pass, bare onnxruntime | ${times.forward.toFixed(1)} | ${((1000 * batch) / times.forward).toFixed(0)} |`)
+console.log(`| training step | ${times.step.toFixed(1)} | ${perSecond.toFixed(0)} |`)
+console.log(`\na step costs ${ratios.step.toFixed(2)} × a forward pass`)
+report({
+  ratios,
+  figures: {
+    setting: { batch, tokens, rank, targets, threads, rounds },
+    load: loadavg()[0],
+    milliseconds: times,
+    queriesPerSecond: perSecond,
+  },
+})

@@ -14,14 +14,15 @@ export function branchInputs({ module }: Pick<LinearLayer, 'module'>): { readonl
 /**
  * Gives layers a low-rank branch beside their product: y + (x·A)·B, where A and B are inputs and any scaling is folded into B.
  * - `shared`: `${module}.lora_A` `[in, r]` and `${module}.lora_B` `[r, out]`, one change for the whole batch.
- * - `bank`: `[n, in, r]` and `[n, r, out]`, and `adapter_ids` `[batch]` (int64), the row of each text.
+ * - `bank`: `[n, in, r]` and `[n, r, out]`, and `adapter_ids` `[batch]` (int64), the row of each text. One id alone is for all of them,
+ *   which is faster: the products are then those of plain matrices.
  *
  * The lists of the graph are copied, its weights are shared.
  * @throws UnsupportedGraphError for a layer that cannot be changed
  */
 export function withSideBranches(model: OnnxModel, layers: readonly LinearLayer[], form: 'shared' | 'bank'): OnnxModel {
   const { graph } = model
-  const inputs: OnnxValueInfo[] = form === 'bank' ? [valueInfo(adapterIds, 'int64', [batchOf(model)])] : []
+  const inputs: OnnxValueInfo[] = form === 'bank' ? [valueInfo(adapterIds, 'int64', ['choices'])] : []
   const branches = new Map<string, LinearLayer>()
   for (const layer of layers) {
     requireChangeable(layer)
@@ -43,11 +44,4 @@ export function withSideBranches(model: OnnxModel, layers: readonly LinearLayer[
     return [{ ...node, output: [base, ...node.output.slice(1)] }, ...build.nodes]
   })
   return { ...model, graph: { ...graph, node: nodes, input: [...graph.input, ...inputs] } }
-}
-
-/** What the graph calls the side of a batch, so that it is one and the same for all inputs. */
-function batchOf({ graph }: OnnxModel): string {
-  const type = graph.input.find(({ name }) => name === 'input_ids')?.type?.value
-  const side = type?.case === 'tensorType' ? type.value.shape?.dim[0]?.value : undefined
-  return side?.case === 'dimParam' ? side.value : 'batch'
 }

@@ -42,9 +42,10 @@ export function adapterBank(): AdapterBank {
     },
     feeds(layers, adapters) {
       const anyone = adapters.some((adapter) => adapter !== undefined)
+      const chosen = adapters.every((adapter) => adapter === adapters[0]) ? adapters.slice(0, 1) : adapters
       if (plain?.layers !== layers) plain = { layers, feeds: buildBank(layers, []) }
       if (anyone && full?.layers !== layers) full = { layers, feeds: buildBank(layers, rows) }
-      const ids = BigInt64Array.from(adapters, (adapter) => BigInt(adapter === undefined ? 0 : rows.indexOf(adapter) + 1))
+      const ids = BigInt64Array.from(chosen, (adapter) => BigInt(adapter === undefined ? 0 : rows.indexOf(adapter) + 1))
       return { ...(anyone ? full! : plain).feeds, [adapterIds]: { values: ids, sides: [ids.length] } }
     },
   }

@@ -66,6 +66,16 @@ describe('withSideBranches', () => {
     expectClose(actual, [...merged(0, a, b, 2), ...merged(1, zeros, zeros, 2)])
   })
 
+  it('takes one row for all texts', async () => {
+    const actual = await outputs('bank', {
+      [`${module}.lora_A`]: float([...b, ...a], [2, 4, 2]),
+      [`${module}.lora_B`]: float([...a, ...b], [2, 2, 4]),
+      adapter_ids: new Tensor('int64', BigInt64Array.of(1n), [1]),
+    })
+
+    expectClose(actual, [...merged(0, a, b, 2), ...merged(1, a, b, 2)])
+  })
+
   it('leaves the model it was given as it was', () => {
     const before = writeOnnx(graph)
 

@@ -1,7 +1,7 @@
 import { elementTypes } from '../../src/onnx/model.ts'
-import { tensor } from '../../src/onnx/tensor.ts'
 import type { EncoderShape } from './shapes.ts'
 import { layerNames } from './parameters.ts'
+import { booleanMask, expandedMask, pairMask } from './masks.ts'
 import type { Parts } from './parts.ts'
 import { elementTypeOf, float32Minimum, type Scribe } from './scribe.ts'
 import type { Style } from './styles.ts'
@@ -94,7 +94,8 @@ function filledAttention(context: AttentionContext) {
 function scaledAttention(context: AttentionContext) {
   const { scribe, shape, style } = context
   const { op, number } = scribe
-  const hidden = expandedMask(context)
+  const boolean = style.mask === 'boolean'
+  const seen = boolean ? (style.attention === 'squeezed' ? pairMask(context) : booleanMask(context)) : expandedMask(context)
   const side = shape.width / shape.heads
 
   /** Swaps a key's last two sides, by way of three: `[batch, heads, sequence, side]` as the exporter without ranks does. */
@@ -117,7 +118,11 @@ function scaledAttention(context: AttentionContext) {
     const value = heads('value', [0, 2, 1, 3])
     const root = style.attention === 'squeezed' ? number(scope, side ** -0.25) : op(scope, 'Sqrt', [runTimeScale(scribe, query, scope)])
     const scores = op(scope, 'MatMul', [op(scope, 'Mul', [query, root]), op(scope, 'Mul', [key, root])])
-    const weights = op(scope, 'Softmax', [op(scope, 'Add', [scores, hidden])], { axis: -1 })
+    const zero = boolean ? number(scope, 0) : ''
+    const hidden = boolean ? op(scope, 'Where', [seen, zero, number(scope, Number.NEGATIVE_INFINITY)]) : seen
+    const softmax = op(scope, 'Softmax', [op(scope, 'Add', [scores, hidden])], { axis: -1 })
+    // Where all is hidden, softmax divides zero by zero.
+    const weights = boolean ? op(scope, 'Where', [op(scope, 'IsNaN', [softmax]), zero, softmax]) : softmax
     return joined(context, op(scope, 'MatMul', [weights, value]), scope)
   }
 }
@@ -133,27 +138,6 @@ function runTimeScale(scribe: Scribe, query: string, scope: string): string {
   const side = op(scope, 'Sqrt', [op(scope, 'Cast', [last], { to: elementTypeOf(scribe) })])
   return op(scope, 'Cast', [op(scope, 'Div', [scribe.number(scope, 1, 'list'), side])], { to: elementTypeOf(scribe) })
 }
-
-/** The mask for every query position, with the smallest number where padding is. */
-function expandedMask({ scribe, mask, shape }: AttentionContext): string {
-  const { op, number, integers } = scribe
-  const scope = shape.family === 'distilbert' ? 'transformer' : ''
-  const side = (axis: number): string =>
-    op(scope, 'Unsqueeze', [
-      op(scope, 'Gather', [op(scope, 'Shape', [mask]), scribe.integer(scope, axis)], { axis: 0 }),
-      integers(scope, 0),
-    ])
-  const wide = op(scope, 'Unsqueeze', [op(scope, 'Unsqueeze', [mask, integers(scope, 1)]), integers(scope, 2)])
-  const sides = op(scope, 'Concat', [side(0), integers(scope, 1), side(1), side(1)], { axis: 0 })
-  // -1 in a wanted side means "as it is", which the exporter allows for in the graph.
-  const all = op(scope, 'ConstantOfShape', [integers(scope, 4)], { value: oneList })
-  const kept = op(scope, 'Equal', [sides, op(scope, 'Mul', [all, integers(scope, -1)])])
-  const expanded = op(scope, 'Expand', [wide, op(scope, 'Where', [kept, all, sides])])
-  const hidden = op(scope, 'Sub', [number(scope, 1), op(scope, 'Cast', [expanded], { to: elementTypeOf(scribe) })])
-  return op(scope, 'Where', [op(scope, 'Cast', [hidden], { to: elementTypes.bool }), number(scope, float32Minimum), hidden])
-}
-
-const oneList = tensor('', [1], BigInt64Array.of(1n))
 
 /** One node of com.microsoft for the whole of it, with one weight for query, key and value. */
 function mergedAttention({ scribe, shape, mask, bias }: AttentionContext) {

@@ -3,6 +3,7 @@ import type { EncoderShape } from './shapes.ts'
 
 /** Random weights of an encoder, by the names and in the layout of its PyTorch module. */
 export interface Parameters {
+  readonly names: readonly string[]
   /** Linear layers are `[outputs, inputs]`. */
   sides(name: string): readonly number[]
   /** The same for every call with one seed, whatever else was asked for. */
@@ -77,6 +78,7 @@ export function parameters(shape: EncoderShape, seed: number): Parameters {
   }
   const keyBias = `${layerNames[shape.family].key}.bias`
   return {
+    names: [...sides.keys()],
     sides: known,
     values(name) {
       const values = new Float32Array(known(name).reduce((product, side) => product * side, 1))

@@ -18,6 +18,8 @@ export interface Style {
   /** `eager`: as the family's own code says; `scaled`: PyTorch's scaled_dot_product_attention; `squeezed`: the same through three sides;
    * `one`: com.microsoft's Attention with query, key and value in one weight. */
   readonly attention: 'eager' | 'scaled' | 'squeezed' | 'one'
+  /** What scaled attention is given: `added`: numbers that hide padding; `boolean`: truth values, and rows that are all hidden made zero. */
+  readonly mask: 'added' | 'boolean'
 }
 
 const torchscript: Style = {
@@ -28,6 +30,7 @@ const torchscript: Style = {
   gelu: 'parts',
   reshape: 'chain',
   attention: 'eager',
+  mask: 'added',
 }
 const dynamo: Style = {
   opset: 20,
@@ -37,6 +40,7 @@ const dynamo: Style = {
   gelu: 'one',
   reshape: 'once',
   attention: 'squeezed',
+  mask: 'boolean',
 }
 const fused: Style = {
   ...torchscript,
@@ -47,17 +51,21 @@ const fused: Style = {
   reshape: 'zeros',
 }
 
+const sdpa: Style = { ...torchscript, opset: 17, norm: 'one', attention: 'scaled' }
+
 /** The forms in which published encoders are found. */
 export const styles = {
-  /** torch.onnx until 2.5, and most of what optimum and repositories for transformers.js hold. */
+  /** torch.onnx without dynamo, before opset 17: most of what optimum and repositories for transformers.js hold. */
   torchscript,
   /** The same for opset 18, where reductions take their axes as an input. */
   'torchscript-18': { ...torchscript, opset: 18 },
-  /** Newer transformers through torch.onnx: LayerNormalization in one node, scaled queries and keys, an expanded mask. */
-  sdpa: { ...torchscript, opset: 17, norm: 'one', attention: 'scaled' },
-  /** torch.onnx with dynamo: weights by their names, turned in the graph. */
+  /** With transformers from 4.41 on: LayerNormalization in one node, scaled queries and keys, an expanded mask. */
+  sdpa,
+  /** With transformers 5: the mask is one of truth values. */
+  'sdpa-boolean': { ...sdpa, mask: 'boolean' },
+  /** torch.onnx with dynamo and without its optimiser: weights by their names, turned in the graph. */
   dynamo,
-  /** The same for opset 18 with the turning done: weights have lost their names, and GELU is in parts. */
+  /** What torch.onnx writes today, for opset 18: weights are turned and have lost their names, GELU is in parts. */
   'dynamo-folded': { ...dynamo, opset: 18, weights: 'folded', gelu: 'halved' },
   /** onnxruntime's transformer optimiser, without attention. */
   fused,

@@ -87,8 +87,7 @@ export function endpointEncoder(options: EndpointOptions): Encoder {
       return vectors
     } catch (error) {
       stop.abort(error)
-      if (error instanceof EndpointFailure) throw new EncoderFailedError(`${model} at ${url}`, error.message, error.cause)
-      throw error
+      throw failed(options, error)
     } finally {
       signal?.removeEventListener('abort', onAbort)
     }
@@ -114,8 +113,29 @@ export function endpointEncoder(options: EndpointOptions): Encoder {
   }
 }
 
+/** How long the vectors of an endpoint are: asks it for one. @throws InvalidArgumentError, EncoderFailedError */
+export async function endpointDimensions(
+  options: Omit<EndpointOptions, 'dimensions'>,
+  { signal = new AbortController().signal }: { readonly signal?: AbortSignal } = {},
+): Promise<number> {
+  const { url, model, timeout = 30_000, attempts = 5 } = options
+  const protocol = protocols[checkedProtocol(options)]
+  try {
+    const body = protocol.body(['How long is a vector?'], { model, dimensions: undefined })
+    const row = protocol.vectors(await postJson({ url, body, apiKey: keyOf(options), timeout, attempts, signal }))?.[0]
+    if (Array.isArray(row) && row.length > 0) return row.length
+    throw new EndpointFailure('it answered with something that is no vector')
+  } catch (error) {
+    throw failed(options, error)
+  }
+}
+
+function failed({ model, url }: Pick<EndpointOptions, 'model' | 'url'>, error: unknown): unknown {
+  return error instanceof EndpointFailure ? new EncoderFailedError(`${model} at ${url}`, error.message, error.cause) : error
+}
+
 /** @throws InvalidArgumentError */
-function checkedProtocol({ url, protocol }: EndpointOptions): EndpointProtocolName {
+function checkedProtocol({ url, protocol }: Pick<EndpointOptions, 'url' | 'protocol'>): EndpointProtocolName {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   if (!parsed || !/^https?:$/.test(parsed.protocol))
     throw new InvalidArgumentError('url', `is ${JSON.stringify(url)}, not a URL of http or https`, 'Give the whole URL of the endpoint.')
@@ -136,7 +156,7 @@ function checkedProtocol({ url, protocol }: EndpointOptions): EndpointProtocolNa
 }
 
 /** Read late, so that a pack opens without its keys. */
-function keyOf({ apiKey, apiKeyVariable }: EndpointOptions): string | undefined {
+function keyOf({ apiKey, apiKeyVariable }: Pick<EndpointOptions, 'apiKey' | 'apiKeyVariable'>): string | undefined {
   if (apiKey !== undefined || apiKeyVariable === undefined) return apiKey
   const key = process.env[apiKeyVariable]
   if (key === undefined || key === '')

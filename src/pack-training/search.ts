@@ -16,11 +16,13 @@ export type QueryView = (texts: readonly string[], options: EncodeOptions | unde
 
 export interface SearchHeldOutOptions {
   readonly base: Encoder
-  /** How each expert turns queries into vectors; all of them search the base's space. */
+  /** How each expert turns queries into vectors. */
   readonly views: readonly QueryView[]
+  /** What embeds the documents that each expert searches, in the order of the views. @default the base for all */
+  readonly documentEncoders?: readonly Encoder[]
   readonly lexical?: LexicalOptions
   readonly signal?: AbortSignal
-  /** Documents embedded, then queries searched. */
+  /** Documents embedded by all encoders, then queries searched. */
   readonly onProgress?: (done: number, total: number) => void
 }
 
@@ -33,17 +35,20 @@ const block = 256
 export async function searchHeldOut(
   documents: readonly string[],
   queries: readonly TrainingQuery[],
-  { base, views, lexical, signal, onProgress }: SearchHeldOutOptions,
+  { base, views, documentEncoders = views.map(() => base), lexical, signal, onProgress }: SearchHeldOutOptions,
 ): Promise<JudgedQuery[]> {
+  const encoders = new Map(documentEncoders.map((encoder) => [encoder.id, encoder]))
   const options = signal && { signal }
   const total = documents.length + queries.length
   const store = await embeddedStore(':memory:', { graphFrom: Infinity, ...(lexical && { lexical }), ...options })
   try {
     for (let from = 0; from < documents.length; from += block) {
       const part = documents.slice(from, from + block)
-      const vectors = await base.encode(part, options)
+      const made: (readonly [space: string, vectors: readonly Vector[]])[] = []
+      for (const [space, encoder] of encoders) made.push([space, await encoder.encode(part, options)])
+      const vectorsOf = (i: number): Record<string, Vector> => Object.fromEntries(made.map(([space, vectors]) => [space, vectors[i]!]))
       await store.upsert(
-        part.map((text, i) => ({ document: { id: String(from + i), text }, hash: '', vectors: { [base.id]: vectors[i]! } })),
+        part.map((text, i) => ({ document: { id: String(from + i), text }, hash: '', vectors: vectorsOf(i) })),
         options,
       )
       onProgress?.(from + part.length, total)
@@ -55,7 +60,11 @@ export async function searchHeldOut(
       const own = await base.encode(texts, options)
       const seen = await Promise.all(views.map((view) => view(texts, options)))
       const results = await store.search(
-        texts.map((text, i) => ({ vectors: seen.map((vectors) => ({ space: base.id, vector: vectors[i]! })), text, topK: depth })),
+        texts.map((text, i) => ({
+          vectors: seen.map((vectors, v) => ({ space: documentEncoders[v]!.id, vector: vectors[i]! })),
+          text,
+          topK: depth,
+        })),
         options,
       )
       part.forEach(({ text, positives }, i) => {

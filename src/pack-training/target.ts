@@ -16,7 +16,7 @@ export interface PackTarget {
  */
 export async function packTarget({ pack, out }: { readonly pack?: string; readonly out?: string }): Promise<PackTarget> {
   const target = out ?? pack
-  if (target === undefined) throw new InvalidArgumentError('out', 'is missing', 'Say where the pack with the new expert goes.')
+  if (target === undefined) throw new InvalidArgumentError('out', 'is missing', 'Say where the pack goes.')
   const present = await isPack(target)
   const source = pack ?? (present ? target : bundledPack())
   if (!(await same(source, target))) {

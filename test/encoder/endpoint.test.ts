@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { endpointEncoder, type EndpointOptions } from '../../src/encoder/endpoint.ts'
+import { endpointDimensions, endpointEncoder, type EndpointOptions } from '../../src/encoder/endpoint.ts'
 import { ClosedError, EncoderFailedError } from '../../src/errors.ts'
 import { dot, normalize } from '../../src/vector.ts'
 import { fakeEndpoint, letterCounts } from './fake-endpoint.ts'
@@ -268,5 +268,23 @@ describe('an endpoint encoder', () => {
     await expect(endpointEncoder(options('http://a/embed')).encode(['a', 1 as unknown as string])).rejects.toMatchObject({
       argument: 'texts[1]',
     })
+  })
+})
+
+describe('the length of the vectors', () => {
+  it.each(['/v1/embeddings', '/embed'])('is asked of an endpoint %s', async (path) => {
+    const server = await fakeEndpoint(7)
+
+    expect(await endpointDimensions({ url: server.url + path, model: 'letters' })).toBe(7)
+  })
+
+  it('is an error where there are none', async () => {
+    const server = await fakeEndpoint()
+    server.interfere = (response) => {
+      response.end('[]')
+      return true
+    }
+
+    await expect(endpointDimensions({ url: `${server.url}/embed`, model: 'letters' })).rejects.toMatchObject({ code: 'ENCODER_FAILED' })
   })
 })

@@ -43,3 +43,19 @@ export const plainPairs: readonly TrainingPair[] = jargon.map(([slang, meaning])
   query: `${slang}: ${meaning}`,
   document: `${slang}: ${meaning}.`,
 }))
+
+/** Questions in other words than their passages, which a model that knows English finds and one that knows none does not. */
+export const everydayPairs: readonly TrainingPair[] = [
+  ['my card was stolen', 'A lost or stolen bank card is blocked in the app; a new one comes by mail.'],
+  ['how much ibuprofen for a toddler', 'The dose of painkillers depends on the weight of the child.'],
+  ['unzip a tarball', 'Extract an archive with tar and the options x and f.'],
+  ['which exchange rate do I get', 'Currencies are converted at the rate of the day of the payment.'],
+  ['signs of the flu', 'Influenza begins with fever, chills and muscle pain.'],
+  ['stop a running program', 'Kill ends a process by its number.'],
+  ['wake me tomorrow', 'An alarm can be set for any hour of the morning.'],
+  ['is it going to rain', 'The weather forecast covers the next seven days.'],
+  ['sort a list in python', 'The function sorted returns the elements of a sequence in ascending order.'],
+  ['why is my blood sugar high', 'Diabetes raises the glucose that is measured before a meal.'],
+  ['count the lines of a file', 'The command wc prints how many lines and words a text has.'],
+  ['transfer money abroad', 'Payments to foreign accounts need an international bank account number.'],
+].map(([query, document]) => ({ query: query!, document: document! }))

@@ -27,7 +27,10 @@ function added({ a, b, rank, inputs, outputs, scaling }: LoraModule & { scaling:
 const config: PeftConfig = { peft_type: 'LORA', r: 1, lora_alpha: 2, target_modules: ['query'] }
 const query = 'base_model.model.layer.0.query'
 const f32 = (shape: number[], values: number[]): Tensor => ({ dtype: 'F32', shape, data: bytesOf(Float32Array.from(values)) })
-const good: Readonly<Record<string, Tensor>> = { [`${query}.lora_A.weight`]: f32([1, 2], [1, 2]), [`${query}.lora_B.weight`]: f32([3, 1], [1, 2, 3]) }
+const good: Readonly<Record<string, Tensor>> = {
+  [`${query}.lora_A.weight`]: f32([1, 2], [1, 2]),
+  [`${query}.lora_B.weight`]: f32([3, 1], [1, 2, 3]),
+}
 
 /** An adapter of one small layer with these changes. */
 function small(fields: object = {}, tensors: Readonly<Record<string, Tensor>> = good) {

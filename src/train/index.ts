@@ -35,6 +35,10 @@ export {
   type TrainingMethod,
   type TrainIntoPackOptions,
 } from '../pack-training/train-into-pack.ts'
+export { addToPack, type AddToPackOptions, type AddedExpert } from '../pack-training/add-to-pack.ts'
+export type { ExpertSource } from '../pack-training/source.ts'
+export { removeFromPack, type RemoveFromPackOptions, type RemovedExpert } from '../pack-training/remove-from-pack.ts'
+export { describeExpert, type ExpertCost, type ExpertDetails } from '../pack-training/describe-expert.ts'
 export type { ExpertFigures, RetrievalScores } from '../pack-training/figures.ts'
 export type { NewcomerFigures } from '../routing/newcomer-figures.ts'
 export { readPairs, type PairFile, type PairProblem, type ReadPairsOptions } from '../pairs/read-pairs.ts'

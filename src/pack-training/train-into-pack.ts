@@ -1,24 +1,18 @@
 import { rm } from 'node:fs/promises'
-import { basename } from 'node:path'
-import { DuplicateExpertError, InvalidArgumentError } from '../errors.ts'
-import type { PackManifest } from '../expert/pack.ts'
-import { versionedPath, writePack } from '../expert/write-pack.ts'
-import { generalName, loadPack } from '../load-pack.ts'
-import { fitNewcomerScale } from '../routing/fitting/newcomer-scale.ts'
-import { defaultCalibration } from '../routing/calibration.ts'
+import { DuplicateExpertError } from '../errors.ts'
+import { loadPack } from '../load-pack.ts'
 import type { NewcomerFigures } from '../routing/newcomer-figures.ts'
-import { saveRouter } from '../routing/saved-router.ts'
-import { writeSafetensors } from '../safetensors.ts'
 import type { AdapterExpertOptions } from '../train/expert/expert.ts'
 import type { TrainingPair, TrainingSet } from '../train/expert/pairs.ts'
 import type { LoraOptions } from '../train/lora/lora.ts'
-import { startClock, type TrainingProgress } from '../train/progress.ts'
-import { divide, judgingQueries, type Division } from './division.ts'
-import { expertFigures, type ExpertFigures } from './figures.ts'
-import { searchHeldOut } from './search.ts'
+import type { TrainingProgress } from '../train/progress.ts'
+import { divide, type Division } from './division.ts'
+import type { ExpertFigures } from './figures.ts'
+import { checkExpertName, settleNewcomer } from './newcomer.ts'
+import type { QueryView } from './search.ts'
 import { packTarget } from './target.ts'
-import { expectedShare, teachRouter } from './teach-router.ts'
 import { trainWeights, type ExpertWeights } from './weights.ts'
+import { keptFigures, writeExpert } from './write-expert.ts'
 
 /** What is trained: rows of a static base's table, a map of the base's vectors, or low-rank changes of an ONNX base's layers. */
 export type TrainingMethod = 'table' | 'adapter' | 'lora'
@@ -103,7 +97,7 @@ export interface PackTraining {
 export async function trainIntoPack(options: TrainIntoPackOptions): Promise<PackTraining> {
   const started = performance.now()
   const { name, seed = 1, signal, onProgress } = options
-  checkName(name)
+  checkExpertName(name)
   const target = await packTarget(options)
   const loaded = await loadPack(target.source)
   let weights: ExpertWeights | undefined
@@ -119,58 +113,21 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
     const { queryEncoder, entry, files, unseen } = weights
     const seconds = (performance.now() - started) / 1000
 
-    const judging = judgingQueries(division)
-    const { documents } = division.sets[0]
-    const score = startClock(documents.length + judging.length)
-    const queries = await searchHeldOut(documents, judging, {
-      base: loaded.base,
-      views: [(texts, how) => loaded.base.encode(texts, how), unseen ?? ((texts, how) => queryEncoder.encode(texts, how))],
-      ...(loaded.lexical && { lexical: loaded.lexical }),
-      ...(signal && { signal }),
-      onProgress: (done) => onProgress?.({ ...score(done), stage: 'score' }),
-    })
-    const fitted = fitNewcomerScale(
-      queries,
-      name,
-      [generalName, name],
-      loaded.calibration ?? defaultCalibration,
-      expectedShare(loaded.router),
+    const view: QueryView = unseen ?? ((texts, how) => queryEncoder.encode(texts, how))
+    const settled = await settleNewcomer(
+      loaded,
+      division,
+      { name, view, documentEncoder: loaded.base },
+      { seed, signal, ...(onProgress && { onProgress }) },
     )
-    const { lexicalWeight, calibration } = fitted
-
-    onProgress?.({ stage: 'route', done: 0, total: 1, eta: undefined })
-    const { router, routing } = await teachRouter(loaded, queries, division, { name, lexicalWeight, seed, signal })
-
-    const heldOut = expertFigures(queries, {
-      documents: documents.length,
-      expert: name,
-      general: generalName,
-      calibration,
-      lexicalWeight,
-      seed,
-    })
+    const { heldOut, routing, lexicalWeight } = settled
     signal?.throwIfAborted()
     onProgress?.({ stage: 'write', done: 0, total: 1, eta: undefined })
-    const { manifest } = loaded.pack
-    const saved = saveRouter(router)
-    const pilots = writeSafetensors(saved.tensors)
-    const pilotsPath = versionedPath('pilots.safetensors', pilots)
-    const next: Omit<PackManifest, 'files'> & { files?: PackManifest['files'] } = {
-      ...manifest,
-      name: target.out === target.source ? manifest.name : basename(target.out),
-      experts: [
-        ...manifest.experts.filter((each) => each !== old),
-        { ...entry, late: true, heldOut: { general: rounded(heldOut.general['ndcg@10']), expert: rounded(heldOut.expert['ndcg@10']) } },
-      ],
-      router: saved.manifest,
-      pilots: pilotsPath,
-      calibration,
-    }
-    delete next.files
-    await writePack(loaded.pack, target.out, {
-      manifest: next,
-      files: new Map([...files, [pilotsPath, pilots]]),
-      dropped: [manifest.pilots ?? 'pilots.safetensors', ...filesOf(manifest, old?.path)],
+    await writeExpert(loaded.pack, target, {
+      entry: { ...entry, late: true, heldOut: keptFigures(heldOut) },
+      files,
+      old,
+      routing: settled,
     })
     if (options.checkpoint !== undefined) await rm(options.checkpoint, { force: true })
     const learned = division.sets.map((set) => set.queries.length)
@@ -193,22 +150,4 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
     await weights?.close()
     await loaded.close()
   }
-}
-
-/** Files of a pack at a path: the one it names, or those in the directory it names. */
-function filesOf({ files = {} }: PackManifest, path: string | undefined): string[] {
-  if (path === undefined) return []
-  const inside = Object.keys(files).filter((file) => file.startsWith(`${path}/`))
-  return inside.length > 0 ? inside : [path]
-}
-
-function checkName(name: string): void {
-  if (typeof name !== 'string' || !/^[A-Za-z0-9_-]{1,64}$/.test(name))
-    throw new InvalidArgumentError('name', `is ${JSON.stringify(name)}`, 'Use up to 64 letters, digits, - and _.')
-  if (name === generalName)
-    throw new InvalidArgumentError('name', `is ${JSON.stringify(name)}, which is the base itself`, 'Choose another.')
-}
-
-function rounded(value: number): number {
-  return Math.round(value * 10_000) / 10_000
 }

@@ -94,7 +94,7 @@ describe('an expert that joins a pack without questions', () => {
     const added = await addToPack({ name: 'law', source: peftFixture('half'), pack })
 
     expect(added).toEqual({ name: 'law', kind: 'lora', pack, routed: false, sharesSpace: true })
-    const [{ path }] = (await entries(pack)) as [{ path: string }]
+    const path = (await entries(pack))[0]!.path!
     expect(path).toMatch(/^experts\/law-[0-9a-f]{8}$/)
     for (const file of ['adapter_config.json', 'adapter_model.safetensors'])
       expect(readFileSync(join(pack, path, file))).toEqual(readFileSync(join(peftFixture('half'), file)))

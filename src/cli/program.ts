@@ -51,9 +51,12 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
     studyCommand,
     reportCommand,
   ]) {
-    program.addCommand(make(environment, end).option('--verbose', 'show the stack of an error'))
+    const one = make(environment, end)
+    // Options of a group of commands belong to its commands.
+    for (const each of one.commands.length > 0 ? one.commands : [one]) each.option('--verbose', 'show the stack of an error')
+    program.addCommand(one)
   }
-  for (const each of [program, ...program.commands]) {
+  for (const each of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) {
     each.exitOverride().configureOutput({
       writeOut: (text) => void environment.stdout.write(text),
       writeErr: (text) => void environment.stderr.write(text),

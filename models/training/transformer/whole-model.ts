@@ -18,7 +18,7 @@ export interface WholeModelOptions {
   readonly threads: number
   readonly seed: number
   readonly say: (line: string) => void
-  /** @default 400 */
+  /** @default 300 */
   readonly steps?: number
 }
 
@@ -34,7 +34,7 @@ const settings = { pairs: 64, longest: 64, dropout: 0.1, rate: 3e-4, tableRate: 
 
 /** Trains all weights for one domain, both sides; the state that did best on held-out queries is kept. */
 export async function trainWholeModel(sets: readonly TrainingSet[], options: WholeModelOptions): Promise<WholeModel> {
-  const { base, tokenize, threads, seed, say, steps = 400 } = options
+  const { base, tokenize, threads, seed, say, steps = 300 } = options
   const shape = smallEncoder(256)
   const table = new Float32Array(24_000 * shape.hidden)
   const engine = await transformerEngine(shape, table, threads, seed)

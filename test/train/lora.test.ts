@@ -50,7 +50,7 @@ describe('LoRA training', () => {
   it('learns what the base cannot know, in the layers it was asked to change', async () => {
     const { heldOut, changes, base: id } = await trainExpert({ ...options, base, steps: 150, targets: ['query', 'value', 'output.dense'] })
     expect(heldOut.general).toBeLessThan(0.6)
-    expect(heldOut.expert).toBeGreaterThan(0.9)
+    expect(heldOut.expert).toBeGreaterThan(0.8)
     expect(id).toBe(base.id)
     expect(changes.scaling).toBe(4)
     expect(

@@ -33,17 +33,22 @@ export function differentiate(model: OnnxModel, { loss, parameters, shapes, doub
   const nodes: OnnxNode[] = graph.node.map((node) => ({ ...node, output: [...node.output] }))
   const build = gradientBuilder('gradient/', double)
   const active = dependents(nodes, parameters)
-  const gradients = new Map<string, string>([[loss, build.scalar(1)]])
+  /** By value, what each of its uses adds to its gradient. */
+  const parts = new Map<string, string[]>([[loss, [build.scalar(1)]]])
   const constants = constantsOf(model, nodes)
 
-  const give = (value: string, gradient: string): void => {
-    const sum = gradients.get(value)
-    gradients.set(value, sum === undefined ? gradient : build.add(sum, gradient))
+  /** All uses lie behind when it is asked for: one sum reads each part once. */
+  const gradientOf = (value: string): string | undefined => {
+    const found = parts.get(value)
+    if (!found || found.length === 1) return found?.[0]
+    const sum = build.node('Sum', found)
+    parts.set(value, [sum])
+    return sum
   }
   for (const node of nodes.toReversed()) {
     const y = node.output[0]!
-    const dy = gradients.get(y)
-    if (dy === undefined || !active.has(y)) continue
+    const dy = active.has(y) ? gradientOf(y) : undefined
+    if (dy === undefined) continue
     const rule = ruleOf(node)
     if (!rule) throw new UnsupportedGraphError(node.name, node.opType, 'cannot be differentiated')
     const made = rule(contextOf(node, { y, dy, build, shapes, constants }))
@@ -51,12 +56,12 @@ export function differentiate(model: OnnxModel, { loss, parameters, shapes, doub
       if (!active.has(input)) return
       const gradient = made[i]
       if (!gradient) throw new UnsupportedGraphError(node.name, node.opType, `has no gradient with respect to its input "${input}"`)
-      give(input, gradient())
+      parts.set(input, [...(parts.get(input) ?? []), gradient()])
     })
   }
 
   const outputs = parameters.map((parameter) => {
-    const gradient = gradients.get(parameter)
+    const gradient = gradientOf(parameter)
     const sides = shapes.get(parameter)
     if (gradient === undefined || sides === undefined)
       throw new UnsupportedGraphError(parameter, 'input', 'does not lead to the loss, so it cannot be learned')

@@ -2,6 +2,9 @@ import { attribute, graphBuilder, type GraphBuilder } from '../../onnx/builder.t
 import type { OnnxModel, OnnxNode, OnnxTensor } from '../../onnx/model.ts'
 import { message } from '../../onnx/protobuf.ts'
 import { sidesOf, tensor, valuesOf } from '../../onnx/tensor.ts'
+import { withGelus } from './gelus.ts'
+import { needed } from './reading.ts'
+import { withLayerNormalizations } from './layer-normalizations.ts'
 
 /** Nodes that stand for one node. The builder's names are new to the graph. */
 type Rewrite = (node: OnnxNode, build: GraphBuilder) => void
@@ -11,7 +14,7 @@ type Rewrite = (node: OnnxNode, build: GraphBuilder) => void
  * int8 products become products with the weights they stand for, and operators from before opset 13 take the form they have since.
  */
 export function plainGraph(model: OnnxModel): OnnxModel {
-  const floats = withFloatProducts(model)
+  const floats = withGelus(withLayerNormalizations(withFloatProducts(model)))
   const build = graphBuilder('plain/')
   for (const node of floats.graph.node) {
     const rewrite = node.domain === 'com.microsoft' ? joined[node.opType] : opsetOf(model) < 13 ? outdated[node.opType] : undefined
@@ -139,17 +142,6 @@ function withFloatProducts(model: OnnxModel): OnnxModel {
       initializer: [...graph.initializer, ...added],
     },
   }
-}
-
-/** Nodes that lead to an output; the others were left over. */
-function needed(nodes: readonly OnnxNode[], outputs: readonly { readonly name: string }[]): OnnxNode[] {
-  const wanted = new Set(outputs.map(({ name }) => name))
-  const kept = nodes.toReversed().filter(({ input, output }) => {
-    const counts = output.some((name) => wanted.has(name))
-    if (counts) for (const name of input) wanted.add(name)
-    return counts
-  })
-  return kept.reverse()
 }
 
 /** What a product of whole numbers stands for: `cast` is the node that gives the scaled result. */

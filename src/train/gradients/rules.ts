@@ -163,7 +163,7 @@ const logSoftmax: Rule = (context) => {
 
 /** Φ(x) + x·φ(x), or the derivative of the approximation by tanh; as the node says unless told. */
 const gelu = (form?: 'erf' | 'tanh'): Rule =>
-  elementwise(({ node, build }, x) => {
+  elementwise(({ node, y, build }, x) => {
     const { add, multiply, scale, scalar } = build
     if ((form ?? attribute(node, 'approximate')) === 'tanh') {
       const c = Math.sqrt(2 / Math.PI)
@@ -173,7 +173,8 @@ const gelu = (form?: 'erf' | 'tanh'): Rule =>
       const slope = multiply(build.subtract(scalar(1), multiply(t, t)), inner)
       return scale(add(add(t, scalar(1)), multiply(x, slope)), 0.5)
     }
-    const cumulative = scale(add(build.node('Erf', [scale(x, Math.SQRT1_2)]), scalar(1)), 0.5)
+    // Φ(x) = y / x, with a nudge that keeps 0 / 0 away: the error function need not be computed again.
+    const cumulative = build.divide(y, add(x, scalar(1e-30)))
     const density = scale(build.node('Exp', [scale(multiply(x, x), -0.5)]), 1 / Math.sqrt(2 * Math.PI))
     return add(cumulative, multiply(x, density))
   })

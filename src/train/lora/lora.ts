@@ -6,6 +6,7 @@ import { exitGate } from '../../exit-gate.ts'
 import { startWorker } from '../../worker.ts'
 import { adamUpdate } from '../adam.ts'
 import type { QuerySide } from '../expert/query-side.ts'
+import { transpose } from '../matrix.ts'
 import { random } from '../random.ts'
 import {
   sizesOf,
@@ -110,10 +111,12 @@ export async function loraQuerySide(
         let at = 0
         const modules = layers.map(({ module, inputs, outputs }): LoraModule => {
           const sizes = sizesOf({ module, inputs, outputs }, rank)
-          const a = parameters.slice(at, at + sizes.a)
-          const b = parameters.slice(at + sizes.a, at + sizes.a + sizes.b)
+          const a = new Float32Array(sizes.a)
+          const b = new Float32Array(sizes.b)
+          transpose(parameters.subarray(at, at + sizes.a), a, inputs, rank)
+          transpose(parameters.subarray(at + sizes.a, at + sizes.a + sizes.b), b, rank, outputs)
           at += sizes.a + sizes.b
-          return { module, rank, inputs, outputs, a: Float32Array.from(a), b: Float32Array.from(b) }
+          return { module, rank, inputs, outputs, a, b }
         })
         return { scaling, modules }
       },

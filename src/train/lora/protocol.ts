@@ -14,7 +14,7 @@ export interface OpenRequest {
   readonly gate: ExitGate
 }
 
-/** A layer that learns: its matrices lie one after another, A [rank, inputs] and then B [outputs, rank]. */
+/** A layer that learns: its matrices lie one after another as the graph takes them, Aᵀ [inputs, rank] and then Bᵀ [rank, outputs]. */
 export interface TrainedLayer {
   readonly module: string
   readonly inputs: number

@@ -98,8 +98,8 @@ const handlers = {
     for (const layer of model.layers) {
       const { a, b } = branchInputs(layer)
       const sizes = sizesOf(layer, rank)
-      turn(gradient(a), layer.inputs, rank, memory.gradient, at, 1)
-      turn(gradient(b), rank, layer.outputs, memory.gradient, at + sizes.a, scaling)
+      memory.gradient.set(gradient(a), at)
+      memory.gradient.set(times(gradient(b), scaling), at + sizes.a)
       at += sizes.a + sizes.b
     }
     return loss
@@ -110,29 +110,26 @@ const handlers = {
   },
 }
 
-/** The matrices as they are now, in the graph's form: A [inputs, rank], and B [rank, outputs] times the scaling. */
+/** The matrices as they are now; the scaling goes with B. */
 function branches(): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {}
   let at = 0
-  const matrix = (rows: number, columns: number, factor: number): Tensor => {
-    const values = new Float32Array(rows * columns)
-    turn(memory.parameters.subarray(at, at + values.length), rows, columns, values, 0, factor)
-    at += values.length
-    return new ort.Tensor('float32', values, [columns, rows])
-  }
   for (const layer of model.layers as readonly TrainedLayer[]) {
     const { a, b } = branchInputs(layer)
-    feeds[a] = matrix(rank, layer.inputs, 1)
-    feeds[b] = matrix(layer.outputs, rank, scaling)
+    const sizes = sizesOf(layer, rank)
+    // Copies, as onnxruntime takes no shared memory.
+    feeds[a] = new ort.Tensor('float32', Float32Array.from(memory.parameters.subarray(at, at + sizes.a)), [layer.inputs, rank])
+    at += sizes.a
+    feeds[b] = new ort.Tensor('float32', times(memory.parameters.subarray(at, at + sizes.b), scaling), [rank, layer.outputs])
+    at += sizes.b
   }
   return feeds
 }
 
-/** Writes rows × columns as columns × rows, times a factor. */
-function turn(from: Float32Array, rows: number, columns: number, into: Float32Array, at: number, factor: number): void {
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) into[at + column * rows + row] = factor * from[row * columns + column]!
-  }
+function times(values: Float32Array, factor: number): Float32Array {
+  const product = new Float32Array(values.length)
+  for (let i = 0; i < product.length; i++) product[i] = factor * values[i]!
+  return product
 }
 
 /** The ids of a text as the encoder reads it: what is too long loses the end of its body. */

@@ -82,6 +82,11 @@ while (step < steps) {
   if (step % 500 === 0 || step === steps) await look()
 }
 await writeTransformer(given.out, engine, shape, join(here, 'bundled/base'))
+// A pack without experts: `pilotfish train --pack` adds them.
+writeFileSync(
+  join(given.out, 'pack.json'),
+  `${JSON.stringify({ format: 1, name: 'transformer', version: '0.1.0', languages: ['en'], base: { path: '.', kind: 'onnx' }, experts: [] }, undefined, 2)}\n`,
+)
 await engine.close()
 say(`done: ${given.out}`)
 

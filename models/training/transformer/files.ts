@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { graphBuilder, valueInfo } from '../../../src/onnx/builder.ts'
 import type { OnnxModel } from '../../../src/onnx/model.ts'
 import { readOnnx, writeOnnx } from '../../../src/onnx/protobuf.ts'
+import { quantizeDynamic } from '../../../src/onnx/quantize.ts'
 import { valuesOf } from '../../../src/onnx/tensor.ts'
 import type { Learned } from './engine.ts'
 import { tokenVectors, transformerGraph, type TransformerShape } from './graph.ts'
@@ -75,5 +76,7 @@ export async function writeTransformer(
   ])
   json('1_Pooling/config.json', { word_embedding_dimension: shape.hidden, pooling_mode_mean_tokens: true })
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) copyFileSync(join(base, name), join(directory, name))
-  writeFileSync(join(directory, 'onnx/model.onnx'), writeOnnx(encoderModel(learned, shape)))
+  const model = encoderModel(learned, shape)
+  writeFileSync(join(directory, 'onnx/model.onnx'), writeOnnx(model))
+  writeFileSync(join(directory, 'onnx/model_int8.onnx'), writeOnnx(quantizeDynamic(model, { embeddings: true })))
 }

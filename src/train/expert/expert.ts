@@ -27,9 +27,9 @@ export interface ExpertOptions {
   readonly folds?: number
   /** With folds: also give each query's vector under an expert that has not learned from it, for the price of another run a fold. @default false */
   readonly crossFit?: boolean
-  /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables, of made-up questions alone 5e-3; 1e-3 for adapters and LoRA */
+  /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables, of made-up questions alone 5e-3; 1e-3 for adapters, 2e-3 for LoRA */
   readonly rates?: readonly number[]
-  /** Steps at most; training stops early when held-out queries stop gaining. @default 80 with folds, else 400; 60 of made-up questions alone */
+  /** Steps at most; training stops early when held-out queries stop gaining. @default 80 with folds, else 400; 60 of made-up questions alone; for LoRA 200 with folds, else 800 */
   readonly steps?: number
   /** @default 384; 64 for LoRA */
   readonly batchSize?: number

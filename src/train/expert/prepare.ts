@@ -176,8 +176,8 @@ function decide(options: AnyExpertOptions, sets: readonly TrainingSet[], madeUp:
   const scarce = queries < many
   return {
     folds,
-    rates: options.rates ?? (method !== 'table' ? [1e-3] : madeUp ? [5e-3] : [5e-3, 2e-2]),
-    steps: options.steps ?? (madeUp ? 60 : folds > 0 ? 80 : 400),
+    rates: options.rates ?? (method === 'lora' ? [2e-3] : method === 'adapter' ? [1e-3] : madeUp ? [5e-3] : [5e-3, 2e-2]),
+    steps: options.steps ?? (method === 'lora' ? (folds > 0 ? 200 : 800) : madeUp ? 60 : folds > 0 ? 80 : 400),
     batchSize,
     temperature,
     dropout: method === 'lora' ? 0 : (options.dropout ?? (scarce ? 0.5 : 0)),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { adamUpdate, warmUpThenDecay } from '../../src/train/adam.ts'
+import { adamUpdate, warmUpThenDecay, adamWUpdate } from '../../src/train/adam.ts'
 import { infoNce } from '../../src/train/info-nce.ts'
 import { multiplyTransposed, transpose } from '../../src/train/matrix.ts'
 import { poolTokens, unpoolTokens } from '../../src/train/pooling.ts'
@@ -171,5 +171,28 @@ describe('random', () => {
 
     expect(new Set(drawn).size).toBe(Math.min(limit, count))
     expect(Math.max(...drawn)).toBeLessThan(limit)
+  })
+})
+
+describe('adamWUpdate', () => {
+  it('follows its formula, step by step: decay apart from the averages, gradients scaled first', () => {
+    const values = Float32Array.of(1, -2, 0.5)
+    const state = { mean: new Float32Array(3), square: new Float32Array(3) }
+    const [rate, weightDecay, scale, beta1, beta2] = [0.1, 0.01, 0.5, 0.9, 0.999]
+    const expected = [1, -2, 0.5]
+    const m = [0, 0, 0]
+    const v = [0, 0, 0]
+    for (let step = 1; step <= 3; step++) {
+      const gradient = Float32Array.of(0.3 * step, -1, 0)
+      adamWUpdate(values, gradient, state, { rate, step, weightDecay, scale })
+      expected.forEach((value, i) => {
+        const g = scale * gradient[i]!
+        m[i] = beta1 * m[i]! + (1 - beta1) * g
+        v[i] = beta2 * v[i]! + (1 - beta2) * g * g
+        const move = m[i]! / (1 - beta1 ** step) / (Math.sqrt(v[i]! / (1 - beta2 ** step)) + 1e-8)
+        expected[i] = value - rate * (move + weightDecay * value)
+      })
+    }
+    expected.forEach((value, i) => expect(values[i]).toBeCloseTo(value, 5))
   })
 })

@@ -4,7 +4,7 @@ import type { OnnxSource } from '../../encoder/onnx/source.ts'
 import { InvalidArgumentError } from '../../errors.ts'
 import { exitGate } from '../../exit-gate.ts'
 import { startWorker } from '../../worker.ts'
-import { adamUpdate } from '../adam.ts'
+import { adamWUpdate } from '../adam.ts'
 import type { QuerySide } from '../expert/query-side.ts'
 import { transpose } from '../matrix.ts'
 import { random } from '../random.ts'
@@ -97,11 +97,9 @@ export async function loraQuerySide(
           const request: ContrastRequest = { queries, targets: columns, masked, documents: documents.slice(), temperature }
           const loss = await worker.request<number>('contrast', request)
           let squares = 0
-          for (const value of gradient) squares += value * value
-          const shorter = clip / Math.sqrt(squares)
-          if (shorter < 1) for (let i = 0; i < size; i++) gradient[i]! *= shorter
-          for (let i = 0; i < size; i++) parameters[i]! *= 1 - rate * weightDecay
-          adamUpdate(parameters, gradient, { mean, square }, 0, size, { rate, step, beta2: 0.999 })
+          for (let i = 0; i < size; i++) squares += gradient[i]! * gradient[i]!
+          const scale = Math.min(1, clip / Math.sqrt(squares))
+          adamWUpdate(parameters, gradient, { mean, square }, { rate, step, weightDecay, scale })
           return loss
         },
       },

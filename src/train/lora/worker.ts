@@ -77,7 +77,7 @@ const handlers = {
   },
 
   async forward({ queries }: ForwardRequest, { transfer }: Parameters<WorkerHandler>[1]): Promise<Float32Array> {
-    const vectors = Float32Array.from(await model.forward(batchOf(queries), branches()))
+    const vectors = (await model.forward(batchOf(queries), branches())).slice()
     transfer(vectors.buffer)
     return vectors
   },
@@ -118,7 +118,7 @@ function branches(): Record<string, Tensor> {
     const { a, b } = branchInputs(layer)
     const sizes = sizesOf(layer, rank)
     // Copies, as onnxruntime takes no shared memory.
-    feeds[a] = new ort.Tensor('float32', Float32Array.from(memory.parameters.subarray(at, at + sizes.a)), [layer.inputs, rank])
+    feeds[a] = new ort.Tensor('float32', memory.parameters.slice(at, at + sizes.a), [layer.inputs, rank])
     at += sizes.a
     feeds[b] = new ort.Tensor('float32', times(memory.parameters.subarray(at, at + sizes.b), scaling), [rank, layer.outputs])
     at += sizes.b

@@ -13,6 +13,7 @@ const contracts = [
   'routing/fusion.ts',
   'store/store.ts',
   'eval/qrels.ts',
+  'language-model/language-model.ts',
   'engine.ts',
 ]
 /** They re-export what is composed of several parts. */
@@ -25,6 +26,8 @@ const foundation = [
   'exit-gate.ts',
   'english.ts',
   'safetensors.ts',
+  'tasks/task.ts',
+  'tasks/sample.ts',
   'onnx/model.ts',
   'onnx/protobuf.ts',
   'onnx/tensor.ts',

@@ -30,6 +30,9 @@ export type ErrorCode =
   | 'ENCODER_FAILED'
   | 'TRAINING_REFUSED'
   | 'ADAPTER_MISMATCH'
+  | 'MISSING_TOKEN'
+  | 'PROMPT_TOO_LONG'
+  | 'LANGUAGE_MODEL_FAILED'
 
 const marker = Symbol.for('pilotfish.error')
 
@@ -400,6 +403,48 @@ export class AdapterMismatchError extends PilotfishError {
   }
 }
 
+/** A language model whose tokenizer or vocabulary lacks a token that is needed. */
+export class MissingTokenError extends PilotfishError {
+  readonly path: string
+  /** Which: "bos_token", or the text of a token that the model has no place for. */
+  readonly token: string
+
+  constructor(path: string, token: string, problem: string) {
+    super('MISSING_TOKEN', `The language model at ${path} lacks the token ${token}: ${problem}.`)
+    this.path = path
+    this.token = token
+  }
+}
+
+/** An answer that does not fit into a language model's window, even with nothing before it. */
+export class PromptTooLongError extends PilotfishError {
+  /** Position of the prompt in the list that was given. */
+  readonly index: number
+  readonly tokens: number
+  readonly window: number
+
+  constructor(index: number, tokens: number, window: number, answer: string) {
+    super(
+      'PROMPT_TOO_LONG',
+      `Prompt number ${index + 1} needs ${tokens} tokens for its answer ${JSON.stringify(shorten(answer))} and what must stand before it, but the window is ${window}. ` +
+        `Answers are never cut: shorten it, or use a model with a longer window.`,
+    )
+    this.index = index
+    this.tokens = tokens
+    this.window = window
+  }
+}
+
+/** A language model or a teacher that does not answer as it should. What was scored before is kept. */
+export class LanguageModelFailedError extends PilotfishError {
+  readonly model: string
+
+  constructor(model: string, problem: string, cause?: unknown) {
+    super('LANGUAGE_MODEL_FAILED', `The model "${model}" failed: ${problem}.`, { cause })
+    this.model = model
+  }
+}
+
 /** An error crossing a thread boundary, as data: code and facts survive, the stack does not. */
 export interface ErrorMessage {
   readonly name: string
@@ -451,6 +496,9 @@ const classes: Record<string, { prototype: object }> = {
   EncoderFailedError,
   TrainingRefusedError,
   AdapterMismatchError,
+  MissingTokenError,
+  PromptTooLongError,
+  LanguageModelFailedError,
 }
 
 /** The error that `describeError` described, of the same class, so `instanceof` holds on both sides of a thread. */

@@ -1,0 +1,230 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type * as Transformers from '@huggingface/transformers'
+import { InvalidArgumentError, InvalidModelError, MissingPackageError, MissingTokenError } from '../errors.ts'
+import { throughGate } from '../exit-gate.ts'
+import { fingerprint } from '../encoder/fingerprint.ts'
+import { onnxFile } from '../encoder/onnx/file.ts'
+import { firstLine } from '../encoder/onnx/runtime.ts'
+import { optionalJson } from '../encoder/tokenizer.ts'
+import type { LoadRequest } from './protocol.ts'
+
+/** What transformers.js gives, as far as we use it: its own declarations leave most of it open. */
+export interface Tensor {
+  readonly dims: readonly number[]
+  readonly data: Float32Array
+  to(type: 'float32'): Tensor
+}
+
+export interface LoadedModel {
+  readonly path: string
+  /** Changes with everything that changes a score. */
+  readonly id: string
+  readonly window: number
+  /** Ids of a text, without special tokens. */
+  tokenize(text: string): readonly number[]
+  decode(ids: readonly number[]): string
+  /** The special tokens that the tokenizer puts around a text, and between two of them. */
+  readonly special: { readonly opening: readonly number[]; readonly between: readonly number[]; readonly closing: readonly number[] }
+  readonly bosId: number | undefined
+  readonly eosIds: readonly number[]
+  readonly padId: number
+  /** Runs the model inside the exit gate. Token ids and numbers of the same shape become int64 tensors. */
+  run(inputs: Readonly<Record<string, readonly (readonly number[])[]>>, more?: Record<string, unknown>): Promise<Record<string, Tensor>>
+  scalar(value: number): unknown
+  readonly inputNames: readonly string[]
+  readonly outputNames: readonly string[]
+  /** Refuses ids that the model has no place for. @throws MissingTokenError */
+  check(ids: readonly number[]): void
+  dispose(): Promise<void>
+}
+
+interface Tokenizer {
+  (
+    text: string,
+    options: { text_pair?: string; add_special_tokens: boolean; return_tensor: false; return_token_type_ids?: boolean },
+  ): { input_ids: number[]; token_type_ids?: number[] }
+  decode(ids: readonly number[], options: { skip_special_tokens: boolean; clean_up_tokenization_spaces: boolean }): string
+  readonly bos_token_id?: number
+  readonly eos_token_id?: number
+  readonly pad_token_id?: number
+}
+
+interface Model {
+  (inputs: Record<string, unknown>): Promise<Record<string, Tensor>>
+  readonly config: Readonly<Record<string, unknown>>
+  readonly generation_config?: { readonly eos_token_id?: number | readonly number[] } | null
+  readonly sessions: Readonly<Record<string, { readonly inputNames: readonly string[]; readonly outputNames: readonly string[] }>>
+  dispose(): Promise<unknown>
+}
+
+/** Longest window that is taken without being asked for: what a pass holds in memory grows with it. */
+const longestWindow = 4096
+
+/**
+ * Loads a model of transformers.js' layout. Works inside a worker thread only: it changes settings that are the whole thread's.
+ * @throws MissingPackageError, InvalidModelError, MissingTokenError, InvalidArgumentError
+ */
+export async function loadModel(request: LoadRequest): Promise<LoadedModel> {
+  const { directory, kind, dtype, threads, gate } = request
+  const file = onnxFile(undefined, dtype)
+  const path = join(directory, file)
+  const transformers = await throughGate(gate, loadTransformers)
+  const load = <T>(Class: { from_pretrained(name: string, options: object): Promise<unknown> }, what: string): Promise<T> =>
+    throughGate(gate, async () => {
+      try {
+        return (await Class.from_pretrained(directory, {
+          local_files_only: true,
+          dtype,
+          device: 'cpu',
+          session_options: { intraOpNumThreads: threads, interOpNumThreads: 1 },
+        })) as T
+      } catch (error) {
+        throw new InvalidModelError(directory, `has ${what} that transformers.js cannot run (${firstLine(error)})`, error)
+      }
+    })
+  const tokenizer = await load<Tokenizer>(transformers.AutoTokenizer, 'a tokenizer')
+  const model = await load<Model>(
+    kind === 'causal' ? transformers.AutoModelForCausalLM : transformers.AutoModelForSequenceClassification,
+    'a model',
+  )
+  const session = model.sessions['model'] ?? Object.values(model.sessions)[0]!
+  const settings = { ...(await optionalJson(join(directory, 'config.json'))) }
+  const vocabulary = numberOf(nested(settings), ['vocab_size']) ?? Infinity
+  const window = chooseWindow(request.window, settings, directory)
+  const encode = (text: string, special: boolean): number[] =>
+    tokenizer(text.toWellFormed(), { add_special_tokens: special, return_tensor: false }).input_ids
+  const idOf = (id: unknown): number | undefined => (typeof id === 'number' && Number.isInteger(id) && id >= 0 ? id : undefined)
+  const tensor = (rows: readonly (readonly number[])[]): unknown =>
+    new transformers.Tensor('int64', BigInt64Array.from(rows.flat(), BigInt), [rows.length, rows[0]!.length])
+  const special = specialTokens(tokenizer)
+  const eos = model.generation_config?.eos_token_id ?? settings.eos_token_id ?? tokenizer.eos_token_id
+
+  return {
+    path,
+    id: fingerprint(kind, ...(await hashes(directory, file)), { dtype, window }),
+    window,
+    tokenize: (text) => (text === '' ? [] : encode(text, false)),
+    decode: (ids) => tokenizer.decode(ids, { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
+    special,
+    bosId: idOf(tokenizer.bos_token_id) ?? idOf(settings.bos_token_id),
+    eosIds: (Array.isArray(eos) ? eos : [eos]).filter((id) => idOf(id) !== undefined) as number[],
+    padId: idOf(tokenizer.pad_token_id) ?? idOf(settings.pad_token_id) ?? 0,
+    run: (inputs, more = {}) =>
+      throughGate(gate, async () => {
+        const feeds = Object.fromEntries(Object.entries(inputs).map(([name, rows]) => [name, tensor(rows)]))
+        try {
+          return await model({ ...feeds, ...more })
+        } catch (error) {
+          const rows = Object.values(inputs)[0]!
+          throw new InvalidModelError(
+            path,
+            `failed on ${rows.length} texts of up to ${rows[0]!.length} tokens (${firstLine(error)})`,
+            error,
+          )
+        }
+      }),
+    scalar: (value) => new transformers.Tensor('int64', BigInt64Array.of(BigInt(value)), []),
+    inputNames: session.inputNames,
+    outputNames: session.outputNames,
+    check(ids) {
+      for (const id of ids) {
+        if (id < vocabulary) continue
+        const text = tokenizer.decode([id], { skip_special_tokens: false, clean_up_tokenization_spaces: false })
+        throw new MissingTokenError(
+          directory,
+          `${JSON.stringify(text)} (id ${id})`,
+          `its tokenizer gives it, but the model knows ${vocabulary} tokens, so the two do not belong together`,
+        )
+      }
+    },
+    dispose: () => throughGate(gate, async () => void (await model.dispose())),
+  }
+}
+
+/** The optional package. @throws MissingPackageError */
+async function loadTransformers(): Promise<typeof Transformers> {
+  let transformers: typeof Transformers
+  try {
+    transformers = await import('@huggingface/transformers')
+  } catch (error) {
+    throw new MissingPackageError(
+      '@huggingface/transformers',
+      'Running a language model',
+      'ONNXRUNTIME_NODE_INSTALL=skip npm install @huggingface/transformers',
+      error,
+    )
+  }
+  const { env, LogLevel } = transformers
+  // Models come from a directory, and a library prints nothing.
+  env.allowRemoteModels = false
+  env.useFSCache = false
+  env.logLevel = LogLevel.NONE
+  return transformers
+}
+
+/** What the tokenizer adds, found by what it makes of short texts. */
+function specialTokens(tokenizer: Tokenizer): LoadedModel['special'] {
+  const ids = (text: string, pair?: string, special = true): number[] =>
+    tokenizer(text, { ...(pair !== undefined && { text_pair: pair }), add_special_tokens: special, return_tensor: false }).input_ids
+  const inner = ids('a', undefined, false)
+  const place = (outer: readonly number[], from = 0): number => {
+    for (let start = from; start + inner.length <= outer.length; start++) if (inner.every((id, i) => outer[start + i] === id)) return start
+    return -1
+  }
+  const one = ids('a')
+  const at = place(one)
+  if (inner.length === 0 || at < 0) return { opening: [], between: [], closing: [] }
+  const two = ids('a', 'a')
+  const first = place(two)
+  const second = place(two, first + inner.length)
+  return {
+    opening: one.slice(0, at),
+    between: second < 0 ? [] : two.slice(first + inner.length, second),
+    closing: one.slice(at + inner.length),
+  }
+}
+
+function chooseWindow(asked: number | undefined, settings: Record<string, unknown>, directory: string): number {
+  const positions = numberOf(nested(settings), ['max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len', 'max_sequence_length'])
+  if (asked !== undefined && positions !== undefined && asked > positions)
+    throw new InvalidArgumentError('window', `is ${asked}, but the model has ${positions} positions`)
+  const window = asked ?? (positions === undefined ? undefined : Math.min(positions, longestWindow))
+  if (window === undefined)
+    throw new InvalidArgumentError('window', `is not given, and config.json in ${directory} does not say how many tokens the model reads`)
+  return window
+}
+
+/** Models of several parts keep what concerns text in a part of its own. */
+function nested(settings: Record<string, unknown>): Record<string, unknown> {
+  return typeof settings.text_config === 'object' && settings.text_config !== null
+    ? { ...settings, ...(settings.text_config as Record<string, unknown>) }
+    : settings
+}
+
+function numberOf(settings: Record<string, unknown>, names: readonly string[]): number | undefined {
+  for (const name of names) {
+    const value = settings[name]
+    if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value
+  }
+  return undefined
+}
+
+/** Hashes of the graph, its external weights and the tokenizer; files are read in pieces, as weights may be large. */
+async function hashes(directory: string, file: string): Promise<string[]> {
+  const folder = dirname(file)
+  const graphs = (await readdir(join(directory, folder))).map((name) => join(folder, name)).filter((name) => name.startsWith(file))
+  const found: string[] = []
+  for (const name of [...graphs.sort(), 'tokenizer.json', 'tokenizer_config.json']) {
+    const hash = createHash('sha256')
+    try {
+      for await (const chunk of createReadStream(join(directory, name))) hash.update(chunk as Uint8Array)
+      found.push(`${name} ${hash.digest('hex')}`)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+  return found
+}

@@ -4,6 +4,7 @@ import { normalize as toUnitLength, type Vector } from '../vector.ts'
 import type { Encoder } from './encoder.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { HubOptions } from './hub.ts'
+import { rememberPrefixing } from './own-prefix.ts'
 import { loadStaticModel, type StaticModel } from './static-model.ts'
 import { requireTexts } from './texts.ts'
 
@@ -40,10 +41,8 @@ export function staticEncoder(source: StaticModel | string, options: StaticEncod
     : encoderOf(source, options)
 }
 
-function encoderOf(
-  model: StaticModel,
-  { changes, prefix = '', maxTokens = model.maxTokens, normalize = true }: StaticEncoderOptions,
-): Encoder {
+function encoderOf(model: StaticModel, options: StaticEncoderOptions): Encoder {
+  const { changes, prefix = '', maxTokens = model.maxTokens, normalize = true } = options
   if (!(Number.isInteger(maxTokens) && maxTokens > 0))
     throw new InvalidArgumentError('maxTokens', `is ${maxTokens}, not a whole number above 0`)
   const { dimensions } = model
@@ -70,7 +69,7 @@ function encoderOf(
     return normalize ? toUnitLength(vector) : vector
   }
 
-  return {
+  const encoder: Encoder = {
     id: Object.keys(changed).length === 0 ? model.id : fingerprint('static', model.id, changed),
     dimensions,
     async encode(texts, { signal, onTruncated } = {}) {
@@ -96,6 +95,7 @@ function encoderOf(
       closed = true
     },
   }
+  return rememberPrefixing(encoder, (further) => encoderOf(model, { ...options, prefix: prefix + further }))
 }
 
 /** Adds a token's row, with its change if it has one, to a sum. */

@@ -10,7 +10,7 @@ export type Interference = (request: IncomingMessage, response: ServerResponse) 
 
 export interface FakeHub {
   readonly url: string
-  /** Files of the repository `tiny/model`, by commit. */
+  /** Files of the repository, by commit. */
   readonly commits: Map<string, Map<string, Buffer>>
   /** What each branch points at. */
   readonly branches: Map<string, string>
@@ -22,7 +22,7 @@ export interface FakeHub {
 }
 
 /** Speaks the hub's protocol over real HTTP: listing, HEAD with hashes, redirects to a storage of another origin, ranges. */
-export async function fakeHub(directory: string): Promise<FakeHub> {
+export async function fakeHub(directory: string, repository = 'tiny/model'): Promise<FakeHub> {
   const first = 'a'.repeat(40)
   const files = new Map(
     readdirSync(directory, { recursive: true, encoding: 'utf8' })
@@ -48,7 +48,7 @@ export async function fakeHub(directory: string): Promise<FakeHub> {
     if (hub.interfere(request, response)) return
     if (hub.token !== undefined && request.headers.authorization !== `Bearer ${hub.token}`)
       return refuse(response, 401, 'Invalid username or password.')
-    const listing = /^\/api\/models\/tiny\/model\/revision\/(.+)$/.exec(request.url!)
+    const listing = new RegExp(`^/api/models/${repository}/revision/(.+)$`).exec(request.url!)
     if (listing) {
       const revision = decodeURIComponent(listing[1]!)
       const commit = hub.branches.get(revision) ?? revision
@@ -56,13 +56,13 @@ export async function fakeHub(directory: string): Promise<FakeHub> {
       if (!content) return refuse(response, 404, `Invalid rev id: ${revision}`)
       return void response.setHeader('content-type', 'application/json').end(
         JSON.stringify({
-          id: 'tiny/model',
+          id: repository,
           sha: commit,
           siblings: [...content.keys(), '../outside.json'].map((rfilename) => ({ rfilename })),
         }),
       )
     }
-    const wanted = /^\/tiny\/model\/resolve\/([0-9a-f]{40})\/(.+)$/.exec(request.url!)
+    const wanted = new RegExp(`^/${repository}/resolve/([0-9a-f]{40})/(.+)$`).exec(request.url!)
     const body = wanted && hub.commits.get(wanted[1]!)?.get(decodeURIComponent(wanted[2]!))
     if (!wanted || !body) return refuse(response, 404, 'Repository not found')
     response.setHeader('x-repo-commit', wanted[1]!)

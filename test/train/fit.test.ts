@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { fitBytes, fitRoom, scoreHeldOut, wholeFours, type FitSet } from '../../src/train/expert/fit.ts'
+import { fitBytes, fitRoom, type FitSet } from '../../src/train/expert/fit.ts'
+import { scoreHeldOut, wholeFours } from '../../src/train/expert/look.ts'
 import type { QuerySide } from '../../src/train/expert/query-side.ts'
 import { bytesFor, workspace } from '../../src/train/simd/workspace.ts'
 

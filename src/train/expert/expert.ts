@@ -41,9 +41,22 @@ export interface ExpertOptions {
   readonly negatives?: number
   /** Documents that the base ranks high and that are no answers, added for each query of a batch. @default 3 for tables with folds, else 0 */
   readonly hardNegatives?: number
+  /** Of queries with rewards, candidates that a batch has beside the answer. @default 7 */
+  readonly candidates?: number
+  /** All queries of a batch are of one set, so that its documents are hard to tell apart. @default true */
+  readonly homogeneous?: boolean
+  /** Sets whose loss is still high get larger steps, as LLM-Embedder schedules its tasks. Batches must be homogeneous. @default false */
+  readonly selfPaced?: boolean
+  /**
+   * Documents learn as well, through the same changes (tied encoders). The expert then finds only documents that it has embedded itself, and is judged
+   * on a pool of them: all that held-out queries ask for, and 1024 more. Not for tables. @default false
+   */
+  readonly tied?: boolean
   /** @default 1 */
   readonly seed?: number
   readonly signal?: AbortSignal
+  /** Told of every step. */
+  readonly onLog?: (entry: TrainingLogEntry) => void
   /** Stages: `embed` (texts), `train` and, for `crossFit`, `judge` (steps). */
   readonly onProgress?: (progress: TrainingProgress) => void
   /** Goes on where a training with the same inputs was cut off, and gives what it would have given. */
@@ -52,6 +65,24 @@ export interface ExpertOptions {
   readonly onCheckpoint?: (checkpoint: ExpertCheckpoint) => Promise<void> | void
   /** @default 100 */
   readonly checkpointEvery?: number
+}
+
+/** What a step of a training did. */
+export interface TrainingLogEntry {
+  /** From 0: a training is several runs, of each rate and of each part that judges the others. */
+  readonly run: number
+  /** Of the run, from 1. */
+  readonly step: number
+  /** In nats, before the step. */
+  readonly loss: number
+  /** Learning rate of the step, its pace included. */
+  readonly rate: number
+  /** What self-paced scheduling made of the rate: 1 where it is off. */
+  readonly pace: number
+  /** Queries of the batch by the name of their set (its `task`, else its place): one name in a homogeneous batch. */
+  readonly queries: Readonly<Record<string, number>>
+  /** nDCG@10 on held-out queries, after steps that looked at them. */
+  readonly score?: number
 }
 
 /** Trains sparse changes to a static base's token table, for queries only. */
@@ -73,7 +104,7 @@ export interface AdapterExpertOptions extends ExpertOptions {
   readonly rank?: number
 }
 
-/** Trains low-rank changes of an ONNX encoder's linear layers, for queries only. */
+/** Trains low-rank changes of an ONNX encoder's linear layers. */
 export interface LoraExpertOptions extends ExpertOptions, LoraOptions {
   readonly method: 'lora'
   /** Made by `onnxEncoder`; of int8 weights what they stand for is trained on. */
@@ -91,6 +122,8 @@ export interface TrainedExpert<Changes> {
   readonly changes: Changes
   /** nDCG@10 on queries not learned from, mean over sets, before and after. With folds and no held-out queries, the mean over the folds. */
   readonly heldOut: { readonly general: number; readonly expert: number }
+  /** Documents have to be embedded by the expert itself. */
+  readonly tied: boolean
   /** The learning rate, the number of steps and (tables) the pull that won. */
   readonly rate: number
   readonly steps: number
@@ -101,7 +134,7 @@ export interface TrainedExpert<Changes> {
 
 /**
  * Trains the query side of an expert against documents that stay as the base embeds them, so no stored document is
- * embedded again. Equal inputs and seeds give equal experts.
+ * embedded again; or, `tied`, both sides. Equal inputs and seeds give equal experts.
  * @throws TrainingRefusedError when it does not beat the base on held-out queries and `force` is not set.
  */
 export function trainExpert(options: TableExpertOptions): Promise<TrainedExpert<LearnedTable>>
@@ -116,7 +149,17 @@ export async function trainExpert(options: AnyExpertOptions): Promise<TrainedExp
   try {
     const { heldOut, pull, rate, steps, unseen } = await runPlan(prepared, options)
     if (heldOut.expert <= heldOut.general && !force) throw new TrainingRefusedError(name, heldOut)
-    return { name, base: base.id, changes: prepared.side.changes(), heldOut, rate, steps, pull, ...(unseen && { unseen }) }
+    return {
+      name,
+      base: base.id,
+      changes: prepared.side.changes(),
+      heldOut,
+      tied: prepared.settings.tied,
+      rate,
+      steps,
+      pull,
+      ...(unseen && { unseen }),
+    }
   } finally {
     await prepared.close()
   }

@@ -1,11 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { warmUpThenDecay } from '../adam.ts'
 import { infoNce } from '../info-nce.ts'
-import { transpose } from '../matrix.ts'
+import type { LossSettings } from '../losses/loss.ts'
+import { selfPacing, type TaskPace } from '../losses/pace.ts'
+import { lossOfTerms, lossTerms } from '../losses/terms.ts'
+import { multiplyTransposed, transpose } from '../matrix.ts'
 import { random } from '../random.ts'
-import { meanNdcg10OfBlocks, rowsAtOnce } from '../ranking.ts'
+import { rowsAtOnce } from '../ranking.ts'
 import { bytesFor, type Workspace } from '../simd/workspace.ts'
 import { drawBatch, mostColumns, type Batch } from './batch.ts'
+import { bestLook, looksSinceBest, scoreHeldOut, scoresAtOnce, wholeFours } from './look.ts'
 import type { QuerySide } from './query-side.ts'
 
 /** A set as the fit sees it: numbers for queries, vectors for documents. */
@@ -20,6 +24,14 @@ export interface FitSet {
   readonly heldOut: readonly FitQuery[]
   /** Beside the sets that matter, such as questions made up of documents. */
   readonly supports: boolean
+  /** What it is called in logs. */
+  readonly task?: string
+  /** How its queries learn. @default by contrast alone */
+  readonly loss?: LossSettings
+  /** Where documents learn as well: the number of the first one's text among the query side's, */
+  readonly firstText?: number
+  /** and those that are embedded anew for each look at the held-out queries. */
+  readonly pool?: readonly number[]
 }
 
 export interface FitQuery {
@@ -28,6 +40,8 @@ export interface FitQuery {
   readonly positives: readonly number[]
   /** Documents that look like answers and are none, best first. */
   readonly hard?: readonly number[]
+  /** What a teacher makes of some documents. */
+  readonly rewards?: { readonly places: readonly number[]; readonly values: readonly number[] }
 }
 
 export interface FitOptions {
@@ -49,13 +63,32 @@ export interface FitOptions {
   readonly hardNegatives: number
   /** Documents of the set drawn at random as further negatives of a batch. */
   readonly negatives: number
+  /** Candidates with rewards that a batch has for each query, beside its answer. */
+  readonly candidates: number
+  /** All queries of a batch are of one set. */
+  readonly homogeneous: boolean
+  /** Sets whose loss is still high get larger steps; only with homogeneous batches. */
+  readonly selfPaced: boolean
+  /** Where documents learn as well: the number of the first foreign document's text. */
+  readonly foreignText: number
   /** Steps between two looks at the held-out queries; 0 for none, which keeps the last state. */
   readonly lookEvery: number
   /** Looks without a better score before stopping. */
   readonly patience: number
   readonly signal: AbortSignal | undefined
   /** Called after every step; what it returns is waited for. */
-  readonly onStep: (state: FitState, loss: number) => Promise<void> | void
+  readonly onStep: (state: FitState, step: FitStep) => Promise<void> | void
+}
+
+/** What a step did. */
+export interface FitStep {
+  /** In nats. */
+  readonly loss: number
+  /** Learning rate, pace included. */
+  readonly rate: number
+  readonly pace: number
+  /** For each set the queries it gave. */
+  readonly queries: readonly number[]
 }
 
 /** Where a fit stands; with the query side's arrays, enough to go on. */
@@ -63,6 +96,8 @@ export interface FitState {
   readonly step: number
   /** nDCG@10 on the held-out queries, at the start and at each look. */
   readonly looks: readonly Look[]
+  /** How each set has been doing, for self-paced steps. */
+  readonly paces?: readonly TaskPace[]
 }
 
 export interface Look {
@@ -80,12 +115,14 @@ export interface FitRoom {
   readonly cosines: Float32Array
   readonly heldOut: Float32Array
   readonly scores: Float32Array
+  readonly pool: Float32Array
 }
 
-type RoomOptions = Pick<FitOptions, 'batchSize' | 'hardNegatives' | 'negatives'>
-
-/** Scores held at a time while looking: little enough that a thread's other work need not wait long. */
-const scoresAtOnce = 1 << 20
+type RoomOptions = Pick<FitOptions, 'batchSize' | 'hardNegatives' | 'negatives'> &
+  Partial<Pick<FitOptions, 'candidates'>> & {
+    /** Documents that learn as well: those of the largest pool. @default 0 */
+    readonly pool?: number
+  }
 
 /** Bytes that `fitRoom` takes. `mostDocuments` is the largest set's number. */
 export function fitBytes(dimensions: number, mostDocuments: number, options: RoomOptions): number {
@@ -103,25 +140,19 @@ export function fitRoom(space: Workspace, dimensions: number, mostDocuments: num
 
 function roomSizes(dimensions: number, mostDocuments: number, options: RoomOptions) {
   const columns = mostColumns(options)
+  const { pool = 0 } = options
+  const rows = options.batchSize + (pool > 0 ? columns : 0)
   return {
-    units: options.batchSize * dimensions,
-    upstream: options.batchSize * dimensions,
+    units: rows * dimensions,
+    upstream: rows * dimensions,
     documents: columns * dimensions,
     turned: columns * dimensions,
     cosines: options.batchSize * columns,
     heldOut: rowsAtOnce * dimensions,
     // A smaller set takes more rows at once, and may take more in all than the largest.
     scores: Math.max(scoresAtOnce, 4 * wholeFours(mostDocuments)),
+    pool: wholeFours(pool) * dimensions,
   }
-}
-
-/** Rows a set's documents take in the workspace. */
-export function wholeFours(count: number): number {
-  return 4 * Math.ceil(count / 4)
-}
-
-function rowsFor(documents: number): number {
-  return Math.max(4, Math.min(rowsAtOnce, 4 * Math.floor(scoresAtOnce / Math.max(1, wholeFours(documents)) / 4)))
 }
 
 /**
@@ -135,8 +166,9 @@ export async function fitQuerySide(
   options: FitOptions,
   resume?: FitState,
 ): Promise<readonly Look[]> {
-  const { steps, until = steps, rate, seed, lookEvery, patience, signal, onStep } = options
+  const { steps, until = steps, rate, seed, lookEvery, patience, selfPaced, homogeneous, signal, onStep } = options
   const looks = [...(resume?.looks ?? [])]
+  const pacing = selfPacing(sets.length, resume?.paces)
   if (!resume) {
     side.reset()
     side.keep()
@@ -148,72 +180,21 @@ export async function fitQuerySide(
     signal?.throwIfAborted()
     const generator = random(seed, step)
     const batch = drawBatch(sets, side.dimensions, room, options, generator)
-    const loss = await fitStep(side, batch, room, options, warmUpThenDecay(step - 1, steps, rate), step)
+    const set = batch.sets[0]!
+    const pace = selfPaced && homogeneous ? pacing.paceOf(set) : 1
+    const stepRate = pace * warmUpThenDecay(step - 1, steps, rate)
+    const loss = await fitStep(side, batch, room, options, stepRate, step)
+    if (homogeneous) pacing.learned(set, loss)
     if (lookEvery > 0 && (step % lookEvery === 0 || step === until)) {
       const score = await scoreHeldOut(side, sets, room, signal)
       if (score > bestLook(looks).score) side.keep()
       looks.push({ step, score })
     }
-    await onStep({ step, looks }, loss)
+    const queries = sets.map((_, i) => batch.sets.filter((each) => each === i).length)
+    await onStep({ step, looks, ...(selfPaced && { paces: [...pacing.paces] }) }, { loss, rate: stepRate, pace, queries })
   }
   if (lookEvery > 0) side.restore()
   return looks
-}
-
-/** The first of the best. */
-export function bestLook(looks: readonly Look[]): Look {
-  return looks.reduce((best, look) => (look.score > best.score ? look : best))
-}
-
-function looksSinceBest(looks: readonly Look[]): number {
-  return looks.length === 0 ? 0 : looks.length - 1 - looks.indexOf(bestLook(looks))
-}
-
-/** Mean over the sets of nDCG@10 on their held-out queries. */
-export async function scoreHeldOut(
-  side: QuerySide,
-  sets: readonly FitSet[],
-  room: FitRoom,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  const scores: number[] = []
-  for (const set of sets) if (set.heldOut.length > 0) scores.push(await scoreQueries(side, set.heldOut, set, room, signal))
-  return scores.reduce((sum, score) => sum + score, 0) / Math.max(1, scores.length)
-}
-
-async function scoreQueries(
-  side: QuerySide,
-  queries: readonly FitQuery[],
-  { documents, count }: Pick<FitSet, 'documents' | 'count'>,
-  { space, heldOut: vectors, scores }: FitRoom,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  const { dimensions } = side
-  const columns = wholeFours(count)
-  const atOnce = rowsFor(count)
-  let sum = 0
-  for (let from = 0; from < queries.length; from += atOnce) {
-    await nextTurn()
-    signal?.throwIfAborted()
-    const part = queries.slice(from, from + atOnce)
-    const out = vectors.subarray(0, part.length * dimensions)
-    await side.forward(
-      part.map(({ query }) => query),
-      out,
-    )
-    const mean = meanNdcg10OfBlocks(
-      out,
-      dimensions,
-      part.map(({ positives }) => positives),
-      (block, rows) => {
-        space.multiplyTransposed(block, documents, scores, rows, columns, dimensions)
-        for (let row = 0; row < rows; row++) scores.fill(-2, row * columns + count, (row + 1) * columns)
-        return scores.subarray(0, rows * columns)
-      },
-    )
-    sum += mean * part.length
-  }
-  return sum / Math.max(1, queries.length)
 }
 
 async function fitStep(
@@ -225,15 +206,35 @@ async function fitStep(
   step: number,
 ): Promise<number> {
   const { space, units, upstream, documents, turned, cosines } = room
-  const { queries, columns, targets, masked } = batch
+  const { queries, columns, targets, masked, lesson } = batch
   const { dimensions, learning } = side
-  if ('contrast' in learning) return learning.contrast(batch, documents.subarray(0, columns * dimensions), temperature, rate, step)
   const rows = queries.length
-  await side.forward(queries, units, dropout > 0 ? { share: dropout, generator: random(seed, step, 0xd0) } : undefined)
+  const tied = batch.documents ?? []
+  if (learning.contrast && !lesson && tied.length === 0)
+    return learning.contrast(batch, documents.subarray(0, columns * dimensions), temperature, rate, step)
+  const drop = dropout > 0 ? { share: dropout, generator: random(seed, step, 0xd0) } : undefined
+  await side.forward([...queries, ...tied], units.subarray(0, (rows + tied.length) * dimensions), drop)
+  if (tied.length > 0) documents.set(units.subarray(rows * dimensions, (rows + columns) * dimensions))
   space.multiplyTransposed(units, documents, cosines, rows, columns, dimensions)
-  const loss = infoNce(cosines, { rows, columns, targets, masked, temperature })
+  const loss = lesson
+    ? lossOfTerms(cosines.subarray(0, rows * columns), columns, lossTerms({ columns, targets, masked, ...lesson }), temperature)
+    : infoNce(cosines, { rows, columns, targets, masked, temperature })
   transpose(documents, turned, columns, dimensions)
   space.multiplyTransposed(cosines, turned, upstream, rows, dimensions, columns)
-  learning.learn(upstream, rate, step)
+  if (tied.length > 0) slopesOfDocuments(cosines, units, upstream.subarray(rows * dimensions), { rows, columns, dimensions })
+  await learning.learn(upstream.subarray(0, (rows + tied.length) * dimensions), rate, step)
   return loss
+}
+
+/** The gradient with respect to the documents' vectors: that of the cosines, turned, times the queries' vectors. */
+function slopesOfDocuments(
+  slopes: Float32Array,
+  queries: Float32Array,
+  into: Float32Array,
+  { rows, columns, dimensions }: { readonly rows: number; readonly columns: number; readonly dimensions: number },
+): void {
+  const [turnedSlopes, turnedQueries] = [new Float32Array(columns * rows), new Float32Array(dimensions * rows)]
+  transpose(slopes.subarray(0, rows * columns), turnedSlopes, rows, columns)
+  transpose(queries.subarray(0, rows * dimensions), turnedQueries, rows, dimensions)
+  multiplyTransposed(turnedSlopes, turnedQueries, into, columns, dimensions, rows)
 }

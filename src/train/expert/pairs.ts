@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from '../../errors.ts'
+import type { LossSettings } from '../losses/loss.ts'
 import { hashString } from '../random.ts'
 
 /** A question and a passage that answers it. Equal passages are one document. */
@@ -22,12 +23,22 @@ export interface TrainingSet {
    * they say little about how people ask. @default false
    */
   readonly madeUp?: boolean
+  /** What it is called in logs. @default its place */
+  readonly task?: string
+  /** How its queries learn. @default by contrast alone */
+  readonly loss?: LossSettings
+  /** What is put before each of its queries, and of its documents. @default nothing */
+  readonly instruction?: { readonly query?: string; readonly document?: string }
 }
 
 export interface TrainingQuery {
   readonly text: string
   /** Places of its answers among the documents. */
   readonly positives: readonly number[]
+  /** What a teacher makes of some documents, in any unit, higher is better: for distillation, and to judge by. */
+  readonly rewards?: { readonly places: readonly number[]; readonly values: readonly number[] }
+  /** Documents that are known not to answer it: its hard negatives. @default found by the base, where `hardNegatives` asks for any */
+  readonly negatives?: readonly number[]
 }
 
 /** A set whose held-out queries have been set aside. */
@@ -49,9 +60,20 @@ export function divideSets(pairs: readonly TrainingPair[] | readonly TrainingSet
 export function gatherSets(pairs: readonly TrainingPair[] | readonly TrainingSet[]): TrainingSet[] {
   const sets = isSets(pairs) ? [...pairs] : [gatherPairs(pairs as readonly TrainingPair[])]
   for (const { documents, queries, heldOut = [] } of sets) {
-    for (const { text, positives } of [...queries, ...heldOut]) {
+    for (const { text, positives, rewards, negatives = [] } of [...queries, ...heldOut]) {
+      const query = JSON.stringify(text.slice(0, 80))
+      const wrong = [...negatives, ...(rewards?.places ?? [])].find((place) => !(place >= 0 && place < documents.length))
+      if (wrong !== undefined)
+        throw new InvalidArgumentError('pairs', `has a query with a candidate that is no document (${wrong}): ${query}`)
+      if (rewards && (rewards.places.length !== rewards.values.length || rewards.places.length === 0))
+        throw new InvalidArgumentError(
+          'pairs',
+          `has a query with ${rewards.places.length} candidates and ${rewards.values.length} rewards: ${query}`,
+        )
+      if (rewards && !rewards.values.every(Number.isFinite))
+        throw new InvalidArgumentError('pairs', `has a query with a reward that is not a finite number: ${query}`)
       if (positives.length === 0 || !positives.every((place) => place >= 0 && place < documents.length)) {
-        throw new InvalidArgumentError('pairs', `has a query without an answer among the documents: ${JSON.stringify(text.slice(0, 80))}`)
+        throw new InvalidArgumentError('pairs', `has a query without an answer among the documents: ${query}`)
       }
     }
   }

@@ -2,7 +2,8 @@ import type { Vector } from '../../vector.ts'
 import { startClock, startMeter } from '../progress.ts'
 import { checkResume, copyArrays, fingerprintOf } from './checkpoint.ts'
 import type { AnyExpertOptions } from './expert.ts'
-import { bestLook, fitQuerySide, scoreHeldOut, type FitOptions, type FitSet, type FitState, type Look } from './fit.ts'
+import { fitQuerySide, type FitOptions, type FitSet, type FitState, type FitStep, type Look } from './fit.ts'
+import { bestLook, scoreHeldOut } from './look.ts'
 import type { Prepared } from './prepare.ts'
 
 /** What came of a training; its state is in the query side. */
@@ -50,7 +51,7 @@ export async function runPlan(prepared: Prepared, options: AnyExpertOptions): Pr
 
 /** Trains once more without each fold, the way that won, and asks what becomes of the fold's queries. */
 async function crossFit(
-  { splits, side, room, foreign, settings, texts }: Prepared,
+  { splits, side, room, foreign, foreignText, settings, texts }: Prepared,
   { signal, onProgress }: AnyExpertOptions,
   rate: number,
   until: number,
@@ -60,7 +61,17 @@ async function crossFit(
   const unseen: UnseenQuery[] = []
   for (const [fold, split] of splits.entries()) {
     const onStep = ({ step }: FitState): void => onProgress?.({ ...clock(fold * until + step), stage: 'judge' })
-    await fitQuerySide(side, split, room, { ...settings, rate, until, lookEvery: 0, patience: Infinity, foreign, signal, onStep })
+    await fitQuerySide(side, split, room, {
+      ...settings,
+      rate,
+      until,
+      lookEvery: 0,
+      patience: Infinity,
+      foreign,
+      foreignText,
+      signal,
+      onStep,
+    })
     const queries = split.flatMap(({ heldOut }) => heldOut.map(({ query }) => query))
     const atOnce = room.heldOut.length / dimensions
     for (let from = 0; from < queries.length; from += atOnce) {
@@ -108,18 +119,18 @@ async function bestOfFolds({ splits, settings: { rates, steps }, pulls, start }:
 type Runner = ReturnType<typeof startRunner>
 
 /** Counts steps over runs, keeps checkpoints, and passes by the runs that a checkpoint has behind it. */
-function startRunner({ side, room, settings, foreign, texts, sets, pulls }: Prepared, options: AnyExpertOptions) {
-  const { onProgress, onCheckpoint, checkpointEvery = 100, signal, resume } = options
+function startRunner({ side, room, settings, foreign, foreignText, readTexts, sets, pulls }: Prepared, options: AnyExpertOptions) {
+  const { onProgress, onLog, onCheckpoint, checkpointEvery = 100, signal, resume } = options
   const { steps, rates } = settings
   const fingerprint = fingerprintOf(
     options.method,
     options.base.id,
     options.method === 'lora' && [options.targets, options.rank, options.alpha, options.weightDecay, options.clip, options.queryTokens],
     settings,
-    texts,
+    readTexts,
     options.foreign,
     pulls,
-    sets.map(({ count, queries, heldOut }) => [count, queries, heldOut]),
+    sets.map(({ count, queries, heldOut, loss }) => [count, queries, heldOut, loss]),
   )
   checkResume(resume, fingerprint)
   const runs = settings.folds > 0 ? pulls.length * rates.length * settings.folds + 1 : rates.length + pulls.length - 1
@@ -172,20 +183,33 @@ function startRunner({ side, room, settings, foreign, texts, sets, pulls }: Prep
           ...settings,
           ...how,
           foreign,
+          foreignText,
           signal,
-          async onStep({ step, looks: soFar }, loss) {
+          async onStep(state: FitState, { loss, rate, pace, queries }: FitStep) {
+            const { step, looks: soFar } = state
             done = start + step
-            const pace = meter(settings.batchSize)
+            const shares = queries.flatMap((count, i) => (count > 0 ? [[sets[i]!.task ?? String(i), count] as const] : []))
+            const look = soFar.at(-1)
+            onLog?.({
+              run: before,
+              step,
+              loss,
+              rate,
+              pace,
+              queries: Object.fromEntries(shares),
+              ...(look?.step === step && { score: look.score }),
+            })
+            const speed = meter(settings.batchSize)
             onProgress?.({
               ...clock(done),
               stage: 'train',
               loss,
-              ...(pace !== undefined && { queriesPerSecond: pace }),
+              ...(speed !== undefined && { queriesPerSecond: speed }),
               ...(soFar.length > 0 && { score: bestLook(soFar).score }),
             })
             if (++since < checkpointEvery) return
             since = 0
-            await checkpoint({ step, looks: [...soFar] })
+            await checkpoint({ ...state, looks: [...soFar] })
           },
         },
         from,

@@ -4,13 +4,16 @@ import type { LoraWeights } from '../../encoder/lora/weights.ts'
 import { sourceOf, type OnnxSource } from '../../encoder/onnx/source.ts'
 import { InvalidArgumentError } from '../../errors.ts'
 import { loraQuerySide } from '../lora/lora.ts'
+import { checkLoss } from '../losses/loss.ts'
 import { startClock } from '../progress.ts'
+import { random, sampleBelow } from '../random.ts'
 import { nearest } from '../ranking.ts'
 import { bytesFor, workspace } from '../simd/workspace.ts'
 import { adapterQuerySide, type LearnedAdapter } from './adapter.ts'
 import { embed } from './embed.ts'
 import type { AnyExpertOptions } from './expert.ts'
-import { fitBytes, fitRoom, scoreHeldOut, wholeFours, type FitQuery, type FitRoom, type FitSet } from './fit.ts'
+import { fitBytes, fitRoom, type FitQuery, type FitRoom, type FitSet } from './fit.ts'
+import { scoreHeldOut, wholeFours } from './look.ts'
 import { divideSets, folds, gatherSets, tooSmall, type TrainingQuery, type TrainingSet } from './pairs.ts'
 import { pullOfDocuments } from './pull.ts'
 import type { QuerySide } from './query-side.ts'
@@ -24,11 +27,14 @@ export interface Prepared {
   readonly room: FitRoom
   readonly side: QuerySide & { changes(): LearnedTable | LearnedAdapter | LoraWeights }
   readonly foreign: Float32Array
+  /** Number of its first text, where documents learn as well. */
+  readonly foreignText: number
   readonly settings: Settings
   /** nDCG@10 of the base on the held-out queries; where there are none, the mean over the folds. */
   readonly general: number
-  /** The text of each query, by number. */
+  /** The text of each query, by number: as it was given, and as it is read, behind its set's instruction. */
   readonly texts: readonly string[]
+  readonly readTexts: readonly string[]
   /** Pulls to try, and how to begin with one. */
   readonly pulls: readonly number[]
   start(pull: number): void
@@ -46,6 +52,10 @@ export interface Settings {
   readonly dropout: number
   readonly negatives: number
   readonly hardNegatives: number
+  readonly candidates: number
+  readonly homogeneous: boolean
+  readonly selfPaced: boolean
+  readonly tied: boolean
   readonly foreignSets: boolean
   readonly seed: number
 }
@@ -57,6 +67,10 @@ const many = 5000
 /** What made-up questions are given: they would choose the most, and real questions then find less. */
 const safePull = 2
 const somePulls = [0, 0.5, 1, 2, 4]
+/** Candidates a query brings beside its answer, as in LLM-Embedder. */
+const groupNegatives = 7
+/** Documents of a pool, beside those that queries ask for. */
+const poolSize = 1024
 /** Queries times documents that are enough to choose a pull. */
 const enoughScores = 4_000_000
 
@@ -71,17 +85,24 @@ export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
   const divided: readonly TrainingSet[] = settings.folds > 0 ? given : divideSets(given, settings.seed)
 
   const texts: string[] = []
-  const number = (queries: readonly TrainingQuery[]): FitQuery[] =>
-    queries.map(({ text, positives }) => ({ query: texts.push(text) - 1, positives }))
-  const numbered = divided.map(({ documents, queries, heldOut }) => ({
-    documents,
-    queries: number(queries),
-    heldOut: number(heldOut ?? []),
+  const readTexts: string[] = []
+  const number = (queries: readonly TrainingQuery[], instruction = ''): FitQuery[] =>
+    queries.map(({ text, positives, rewards, negatives }) => {
+      readTexts.push(instruction + text)
+      return { query: texts.push(text) - 1, positives, ...(rewards && { rewards }), ...(negatives && { hard: negatives }) }
+    })
+  const numbered = divided.map(({ documents, queries, heldOut, instruction, task, loss }) => ({
+    documents: instruction?.document === undefined ? documents : documents.map((text) => instruction.document + text),
+    queries: number(queries, instruction?.query),
+    heldOut: number(heldOut ?? [], instruction?.query),
     supports: heldOut?.length === 0,
+    ...(task !== undefined && { task }),
+    ...(loss && { loss }),
   }))
-  const { hardNegatives } = settings
+  const { hardNegatives, tied } = settings
   const { foreign: strangers = [] } = options
-  const needed = options.method === 'adapter' || hardNegatives > 0 ? texts : []
+  const mining = hardNegatives > 0 && numbered.some(({ queries }) => queries.some(({ hard }) => !hard))
+  const needed = options.method === 'adapter' || mining ? readTexts : []
   const total = [strangers, needed, ...divided.map(({ documents }) => documents)].reduce((sum, list) => sum + list.length, 0)
   const clock = startClock(total)
   let done = 0
@@ -97,27 +118,32 @@ export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
   const queryVectors = await plain(needed)
   const foreign = await plain(strangers)
 
-  const tokens = options.method === 'table' ? await queryTokens(options.base, texts, signal) : undefined
+  const tokens = options.method === 'table' ? await queryTokens(options.base, readTexts, signal) : undefined
+  const pools = tied ? numbered.map((set) => poolOf(set, settings)) : []
+  const roomFor = { ...settings, pool: Math.max(0, ...pools.map((pool) => pool.length)) }
   const most = Math.max(...divided.map(({ documents }) => documents.length))
   const space = workspace(
     bytesFor(...divided.map(({ documents }) => wholeFours(documents.length) * dimensions)) +
-      fitBytes(dimensions, most, settings) +
+      fitBytes(dimensions, most, roomFor) +
       (options.method === 'table' ? tableBytes(options.base, tokens!) : 0),
   )
   const pulled = options.method === 'table' && options.pull !== 0
   const read: ArrayLike<number>[] = []
   const onTokens = pulled ? (list: ArrayLike<number>): void => void read.push(Uint32Array.from(list)) : undefined
   const sets: FitSet[] = []
-  for (const { documents, queries, heldOut, supports } of numbered) {
+  let firstText = texts.length
+  for (const [i, { documents, queries, ...rest }] of numbered.entries()) {
     const vectors = space.floats(wholeFours(documents.length) * dimensions)
     await embed(base, documents, vectors, { signal, onTexts, ...(onTokens && { onTokens }) })
-    const mined =
-      hardNegatives > 0
-        ? await mineHard(queries, queryVectors, vectors.subarray(0, documents.length * dimensions), dimensions, signal)
-        : queries
-    sets.push({ documents: vectors, count: documents.length, same: firstOfSame(documents), queries: mined, heldOut, supports })
+    const mined = mining
+      ? await mineHard(queries, queryVectors, vectors.subarray(0, documents.length * dimensions), dimensions, signal)
+      : queries
+    const learns = tied && { firstText, pool: pools[i]! }
+    sets.push({ documents: vectors, count: documents.length, same: firstOfSame(documents), ...rest, queries: mined, ...learns })
+    firstText += documents.length
   }
-  const room = fitRoom(space, dimensions, most, settings)
+  const learning = { texts: [...readTexts, ...(tied ? [...numbered.flatMap(({ documents }) => documents), ...strangers] : [])], firstText }
+  const room = fitRoom(space, dimensions, most, roomFor)
   signal?.throwIfAborted()
   const splits = settings.folds === 0 ? [] : splitSets(sets, texts, settings)
   const judges = splits.length === 0 || sets.some((set) => set.heldOut.length > 0) ? [sets] : splits
@@ -126,10 +152,13 @@ export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
     for (const judge of judges) sum += await scoreHeldOut(side, judge, room, signal)
     return sum / judges.length
   }
-  const common = { sets, splits, room, foreign, settings, texts }
+  const common = { sets, splits, room, foreign, foreignText: learning.firstText, settings, texts, readTexts }
   const nothing = { pulls: [0], start() {}, close: async () => {} }
   if (options.method === 'lora') {
-    const side = await loraQuerySide(loraSource(options.base), texts, settings.seed, options)
+    const side = await loraQuerySide(loraSource(options.base), learning.texts, settings.seed, {
+      ...options,
+      queries: texts.length,
+    })
     try {
       return { ...common, ...nothing, side, general: await scoreOf(side), close: side.close }
     } catch (error) {
@@ -138,7 +167,10 @@ export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
     }
   }
   if (options.method === 'adapter') {
-    const side = adapterQuerySide(rowsOf(queryVectors, dimensions), dimensions, options.rank ?? 64, settings.seed)
+    const rows = [...rowsOf(queryVectors, dimensions)]
+    if (tied) for (const { documents, count } of sets) rows.push(...rowsOf(documents.subarray(0, count * dimensions), dimensions))
+    if (tied) rows.push(...rowsOf(foreign, dimensions))
+    const side = adapterQuerySide(rows, dimensions, options.rank ?? 64, settings.seed)
     return { ...common, ...nothing, side, general: await scoreOf(side) }
   }
 
@@ -174,6 +206,17 @@ function decide(options: AnyExpertOptions, sets: readonly TrainingSet[], madeUp:
   if (!(Number.isInteger(folds) && folds >= 0 && folds !== 1 && folds <= Math.max(0, queries)))
     throw new InvalidArgumentError('folds', `is ${folds}`, 'Give 0, or a whole number from 2 to the number of queries.')
   const scarce = queries < many
+  const asked = sets.flatMap((set) => [...set.queries, ...(set.heldOut ?? [])])
+  const told = asked.some(({ rewards }) => rewards !== undefined)
+  const warned = asked.some(({ negatives, rewards }) => negatives !== undefined && !rewards)
+  const { tied = false } = options
+  if (tied && method === 'table')
+    throw new InvalidArgumentError(
+      'tied',
+      'is for documents that learn as well, which a table expert leaves as they are',
+      'Train an adapter or LoRA.',
+    )
+  for (const [i, { loss }] of sets.entries()) if (loss) checkLoss(loss, `pairs[${i}].loss`)
   return {
     folds,
     rates: options.rates ?? (method === 'lora' ? [2e-3] : method === 'adapter' ? [1e-3] : madeUp ? [5e-3] : [5e-3, 2e-2]),
@@ -182,7 +225,11 @@ function decide(options: AnyExpertOptions, sets: readonly TrainingSet[], madeUp:
     temperature,
     dropout: method === 'lora' ? 0 : (options.dropout ?? (scarce ? 0.5 : 0)),
     negatives: options.negatives ?? (scarce ? 512 : 0),
-    hardNegatives: options.hardNegatives ?? (folds > 0 && method === 'table' && !madeUp ? 3 : 0),
+    hardNegatives: options.hardNegatives ?? (warned ? groupNegatives : folds > 0 && method === 'table' && !madeUp ? 3 : 0),
+    candidates: options.candidates ?? (told ? groupNegatives : 0),
+    homogeneous: options.homogeneous ?? true,
+    selfPaced: options.selfPaced ?? false,
+    tied,
     foreignSets: options.foreignSets ?? false,
     seed,
   }
@@ -243,11 +290,30 @@ async function mineHard(
   for (const query of queries) {
     await nextTurn()
     signal?.throwIfAborted()
+    if (query.hard) {
+      mined.push(query)
+      continue
+    }
     const answers = new Set(query.positives)
     const near = nearest(vectors.subarray(query.query * dimensions, (query.query + 1) * dimensions), documents, 34)
     mined.push({ ...query, hard: near.filter((place) => !answers.has(place)).slice(2, 32) })
   }
   return mined
+}
+
+/** Documents that are embedded anew for each look: those that judging queries ask for, and some at random. */
+function poolOf(
+  {
+    documents,
+    queries,
+    heldOut,
+  }: { readonly documents: readonly string[]; readonly queries: readonly FitQuery[]; readonly heldOut: readonly FitQuery[] },
+  { folds: count, seed }: Settings,
+): number[] {
+  const judging = count > 0 ? [...queries, ...heldOut] : heldOut
+  const places = new Set(judging.flatMap(({ positives, rewards }) => [...positives, ...(rewards?.places ?? [])]))
+  for (const place of sampleBelow(documents.length, poolSize, random(seed, 0x9001))) places.add(place)
+  return [...places]
 }
 
 /** For each document the place of the first one that reads the same. */

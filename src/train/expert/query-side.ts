@@ -2,8 +2,8 @@ import type { Random } from '../random.ts'
 import type { Batch } from './batch.ts'
 
 /**
- * What an expert learns: how to turn queries into vectors. Documents stay as the base embeds them. Queries are named by
- * their number among those the query side was made for.
+ * What an expert learns: how to turn queries into vectors. Documents stay as the base embeds them, or are among the texts that it turns into
+ * vectors. Texts are named by their number among those the query side was made for.
  */
 export interface QuerySide {
   readonly dimensions: number
@@ -19,17 +19,15 @@ export interface QuerySide {
   readonly learning: Learning
 }
 
-/** How a side learns: from the gradient with respect to its vectors, or by a whole step of its own, which spares a second pass. */
-export type Learning = LearningFromVectors | LearningAtOnce
-
-export interface LearningFromVectors {
+/** How a side learns. */
+export interface Learning {
   /** Learns from the gradient with respect to what the last `forward` wrote. */
-  learn(upstream: Float32Array, rate: number, step: number): void
-}
-
-export interface LearningAtOnce {
-  /** Forward, contrastive loss, backward and update. Gives the loss in nats. `documents` holds the batch's columns, one after another. */
-  contrast(batch: Batch, documents: Float32Array, temperature: number, rate: number, step: number): Promise<number>
+  learn(upstream: Float32Array, rate: number, step: number): void | Promise<void>
+  /**
+   * Forward, contrastive loss, backward and update at once, where that spares a second pass. Gives the loss in nats. `documents` holds the batch's
+   * columns, one after another.
+   */
+  contrast?(batch: Batch, documents: Float32Array, temperature: number, rate: number, step: number): Promise<number>
 }
 
 /** Tokens left out of queries while learning, so that none is relied on alone. Only where queries are made of tokens. */

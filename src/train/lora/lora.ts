@@ -15,6 +15,7 @@ import {
   type OpenResult,
   type ReadRequest,
   type AttachRequest,
+  type BackwardRequest,
   type ContrastRequest,
 } from './protocol.ts'
 
@@ -31,6 +32,8 @@ export interface LoraOptions {
   readonly clip?: number
   /** Tokens read of a query while training, special ones included. @default 64 */
   readonly queryTokens?: number
+  /** The same of a document, where documents learn as well. @default 128 */
+  readonly documentTokens?: number
   /** Processor threads; weights are equal bit by bit only for equal numbers. @default half of them, at least 1 and at most 4 */
   readonly threads?: number
 }
@@ -50,25 +53,28 @@ export async function loraQuerySide(
   source: OnnxSource,
   texts: readonly string[],
   seed: number,
-  options: LoraOptions = {},
+  options: LoraOptions & {
+    /** How many of the texts are queries; the others are documents. @default all */
+    readonly queries?: number
+  } = {},
 ): Promise<LoraQuerySide> {
-  const { targets = 'all-linear', rank = 8, weightDecay = 0.01, clip = 1, queryTokens = 64 } = options
+  const { targets = 'all-linear', rank = 8, weightDecay = 0.01, clip = 1, queryTokens = 64, documentTokens = 128 } = options
   const { alpha = 4 * rank, threads = Math.min(4, Math.max(1, availableParallelism() >> 1)) } = options
-  checkOptions({ rank, alpha, weightDecay, clip, queryTokens, threads })
+  checkOptions({ rank, alpha, weightDecay, clip, queryTokens, documentTokens, threads })
   const scaling = alpha / rank
   process.env.ORT_DISABLE_TELEMETRY ??= '1'
   const { gate, release } = exitGate()
   const worker = startWorker('LoRA trainer', './train/lora/worker.ts', 'lora-worker')
   const close = (): Promise<void> => worker.close().finally(release)
   try {
-    const open: OpenRequest = { source, targets, rank, scaling, maxTokens: queryTokens, threads, gate }
+    const open: OpenRequest = { source, targets, rank, scaling, maxTokens: queryTokens, documentTokens, threads, gate }
     const { dimensions, layers } = await worker.request<OpenResult>('open', open)
     const size = layers.reduce((sum, layer) => sum + sizesOf(layer, rank).a + sizesOf(layer, rank).b, 0)
     const shared = (): Float32Array => new Float32Array(new SharedArrayBuffer(4 * size))
     const parameters = shared()
     const gradient = shared()
     await worker.request('attach', { parameters, gradient } satisfies AttachRequest)
-    await worker.request('read', { texts } satisfies ReadRequest)
+    await worker.request('read', { texts, queries: options.queries ?? texts.length } satisfies ReadRequest)
 
     const generator = random(seed, 0x10a)
     const first = new Float32Array(size)
@@ -81,6 +87,14 @@ export async function loraQuerySide(
     }
     const [kept, mean, square] = [new Float32Array(size), new Float32Array(size), new Float32Array(size)]
 
+    const update = (rate: number, step: number): void => {
+      let squares = 0
+      for (let i = 0; i < size; i++) squares += gradient[i]! * gradient[i]!
+      const scale = Math.min(1, clip / Math.sqrt(squares))
+      adamWUpdate(parameters, gradient, { mean, square }, { rate, step, weightDecay, scale })
+    }
+    let last: readonly number[] = []
+
     const side: LoraQuerySide = {
       dimensions,
       state: { parameters, kept, mean, square },
@@ -90,16 +104,18 @@ export async function loraQuerySide(
         square.fill(0)
       },
       async forward(queries, out) {
+        last = queries
         out.set(await worker.request<Float32Array>('forward', { queries } satisfies ForwardRequest))
       },
       learning: {
+        async learn(upstream, rate, step) {
+          await worker.request('backward', { queries: last, upstream: upstream.slice() } satisfies BackwardRequest)
+          update(rate, step)
+        },
         async contrast({ queries, targets: columns, masked }, documents, temperature, rate, step) {
           const request: ContrastRequest = { queries, targets: columns, masked, documents: documents.slice(), temperature }
           const loss = await worker.request<number>('contrast', request)
-          let squares = 0
-          for (let i = 0; i < size; i++) squares += gradient[i]! * gradient[i]!
-          const scale = Math.min(1, clip / Math.sqrt(squares))
-          adamWUpdate(parameters, gradient, { mean, square }, { rate, step, weightDecay, scale })
+          update(rate, step)
           return loss
         },
       },
@@ -129,7 +145,7 @@ export async function loraQuerySide(
 }
 
 function checkOptions(options: Readonly<Record<string, number>>): void {
-  for (const name of ['rank', 'queryTokens', 'threads']) {
+  for (const name of ['rank', 'queryTokens', 'documentTokens', 'threads']) {
     const value = options[name]!
     if (!(Number.isInteger(value) && value > 0)) throw new InvalidArgumentError(name, `is ${value}, not a whole number above 0`)
   }

@@ -11,7 +11,7 @@ import { readOnnx } from '../../onnx/protobuf.ts'
 import { dependents, differentiate, gradientName } from '../gradients/differentiate.ts'
 import { plainGraph } from '../gradients/plain.ts'
 import { probeShapes, type Feeds } from '../gradients/probe.ts'
-import { heads, withContrastiveLoss, withVectors } from '../gradients/training-graph.ts'
+import { heads, withContrastiveLoss, withUpstream, withVectors } from '../gradients/training-graph.ts'
 
 /** Texts as ids, padded to the longest. */
 export interface TokenBatch {
@@ -35,6 +35,8 @@ export interface TrainableModel {
   readonly layers: readonly LinearLayer[]
   forward(batch: TokenBatch, branches: Feeds): Promise<Float32Array>
   contrast(batch: TokenBatch, branches: Feeds, loss: LossInputs): Promise<{ readonly loss: number; gradient(input: string): Float32Array }>
+  /** Gradients of whatever loss `upstream` is the gradient of with respect to the texts' vectors. Its session is opened when first asked for. */
+  backward(batch: TokenBatch, branches: Feeds, upstream: Float32Array): Promise<{ gradient(input: string): Float32Array }>
   release(): Promise<void>
 }
 
@@ -107,24 +109,34 @@ export async function trainableModel(
     [heads.mask]: new ort.Tensor('float32', mask, [rows, columns]),
   })
 
+  const upstreamFeeds = (rows: number, upstream: Float32Array): Feeds => ({
+    [heads.upstream]: new ort.Tensor('float32', upstream, [rows, end.dimensions]),
+  })
+
   const parameters = layers.flatMap((layer) => Object.values(branchInputs(layer)))
-  const active = dependents(trained.graph.node, parameters)
-  const touching = trained.graph.node.filter(({ output }) => output.some((name) => active.has(name)))
-  const probe = (rows: number, length: number, columns: number): Feeds => ({
-    ...feedsOf(emptyBatch(rows, length)),
-    ...lossFeeds(rows, {
+  const differentiated = async (model: OnnxModel, probe: (rows: number, columns: number) => Feeds): Promise<InferenceSession> => {
+    const active = dependents(model.graph.node, parameters)
+    const touching = model.graph.node.filter(({ output }) => output.some((name) => active.has(name)))
+    const values = touching.flatMap(({ input, output }) => [...input, ...output])
+    const feeds = (rows: number, length: number, columns: number): Feeds => ({
+      ...feedsOf(emptyBatch(rows, length)),
+      ...probe(rows, columns),
+      ...zeroBranches(layers, rank, ort),
+    })
+    const shapes = await probeShapes(model, values, [feeds(3, 5, 7), feeds(2, 9, 11)], create)
+    return create(differentiate(model, { loss: heads.loss, parameters, shapes }))
+  }
+  const contrastive = await differentiated(trained, (rows, columns) =>
+    lossFeeds(rows, {
       documents: new Float32Array(columns * end.dimensions),
       columns,
       targets: new Float32Array(rows * columns),
       mask: new Float32Array(rows * columns),
       temperature: 1,
     }),
-    ...zeroBranches(layers, rank, ort),
-  })
-  const values = touching.flatMap(({ input, output }) => [...input, ...output])
-  const shapes = await probeShapes(trained, values, [probe(3, 5, 7), probe(2, 9, 11)], create)
-  const backward = await create(differentiate(trained, { loss: heads.loss, parameters, shapes }))
+  )
   const forward = await create(vectors)
+  let fromUpstream: Promise<InferenceSession> | undefined
   return {
     layers,
     async forward(batch, branches) {
@@ -133,15 +145,23 @@ export async function trainableModel(
     },
     async contrast(batch, branches, loss) {
       const feeds = { ...feedsOf(batch), ...branches, ...lossFeeds(batch.rows, loss) }
-      const result = await inGate(() => backward.run(feeds, [heads.loss, ...parameters.map(gradientName)]))
+      const result = await inGate(() => contrastive.run(feeds, [heads.loss, ...parameters.map(gradientName)]))
       return {
         loss: (result[heads.loss]!.data as Float32Array)[0]!,
         gradient: (input) => result[gradientName(input)]!.data as Float32Array,
       }
     },
+    async backward(batch, branches, upstream) {
+      const session = await (fromUpstream ??= differentiated(withUpstream(vectors, end.dimensions), (rows) =>
+        upstreamFeeds(rows, new Float32Array(rows * end.dimensions)),
+      ))
+      const feeds = { ...feedsOf(batch), ...branches, ...upstreamFeeds(batch.rows, upstream) }
+      const result = await inGate(() => session.run(feeds, parameters.map(gradientName)))
+      return { gradient: (input) => result[gradientName(input)]!.data as Float32Array }
+    },
     async release() {
-      await inGate(() => forward.release())
-      await inGate(() => backward.release())
+      const opened = await fromUpstream?.catch(() => undefined)
+      for (const session of [forward, contrastive, ...(opened ? [opened] : [])]) await inGate(() => session.release())
     },
   }
 }

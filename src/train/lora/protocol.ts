@@ -8,8 +8,9 @@ export interface OpenRequest {
   readonly targets: readonly string[] | 'all-linear'
   readonly rank: number
   readonly scaling: number
-  /** Tokens read of a query, special ones included. */
+  /** Tokens read of a query, and of a document that learns as well, special ones included. */
   readonly maxTokens: number
+  readonly documentTokens: number
   readonly threads: number
   readonly gate: ExitGate
 }
@@ -35,12 +36,19 @@ export interface AttachRequest {
 }
 
 export interface ReadRequest {
-  /** Every query there is; later requests name them by their place. */
+  /** Every text there is; later requests name them by their place. */
   readonly texts: readonly string[]
+  /** How many of the first are queries; the others are documents. */
+  readonly queries: number
 }
 
 export interface ForwardRequest {
   readonly queries: readonly number[]
+}
+
+/** The gradient of a loss with respect to the texts' vectors, one after another. */
+export interface BackwardRequest extends ForwardRequest {
+  readonly upstream: Float32Array
 }
 
 export interface ContrastRequest {

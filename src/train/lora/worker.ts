@@ -19,6 +19,7 @@ import { trainableModel, type TokenBatch, type TrainableModel } from './model.ts
 import {
   sizesOf,
   type AttachRequest,
+  type BackwardRequest,
   type ContrastRequest,
   type ForwardRequest,
   type OpenRequest,
@@ -33,6 +34,7 @@ interface Reader {
   readonly pooling: Pooling
   readonly prompt: string
   readonly maxTokens: number
+  readonly documentTokens: number
 }
 
 let ort: typeof Runtime
@@ -56,8 +58,9 @@ const handlers = {
     const graph = await openGraph(path, threads, gate)
     try {
       const pooling = choosePooling(settings, view.pooling, graph)
-      const maxTokens = Math.min(rest.maxTokens, view.maxTokens ?? settings.maxTokens ?? 512, settings.positions ?? Infinity)
-      reader = { tokenizer, settings, pooling, prompt: choosePrompt(settings, view.prompt), maxTokens }
+      const most = Math.min(view.maxTokens ?? settings.maxTokens ?? 512, settings.positions ?? Infinity)
+      const [maxTokens, documentTokens] = [Math.min(rest.maxTokens, most), Math.min(rest.documentTokens, most)]
+      reader = { tokenizer, settings, pooling, prompt: choosePrompt(settings, view.prompt), maxTokens, documentTokens }
       const of = pooling === 'sentence' ? ('texts' as const) : ('tokens' as const)
       const { dimensions } = await graph.run([Uint32Array.of(0)], of === 'texts' ? 'sentence' : 'tokens', settings.padId)
       const end = { output: { name: graph.outputs[of]!, of }, dimensions, normalize: chooseNormalization(settings, view.normalize, path) }
@@ -73,13 +76,35 @@ const handlers = {
   },
 
   read(request: ReadRequest): void {
-    texts = request.texts.map(idsOf)
+    texts = request.texts.map((text, i) => idsOf(text, i < request.queries ? reader.maxTokens : reader.documentTokens))
   },
 
   async forward({ queries }: ForwardRequest, { transfer }: Parameters<WorkerHandler>[1]): Promise<Float32Array> {
-    const vectors = (await model.forward(batchOf(queries), branches())).slice()
+    const feeds = branches()
+    let vectors = new Float32Array(0)
+    for (const places of chunks(queries)) {
+      const part = await model.forward(batchOf(places.map((place) => queries[place]!)), feeds)
+      const dimensions = part.length / places.length
+      if (vectors.length === 0) vectors = new Float32Array(queries.length * dimensions)
+      places.forEach((place, i) => vectors.set(part.subarray(i * dimensions, (i + 1) * dimensions), place * dimensions))
+    }
     transfer(vectors.buffer)
     return vectors
+  },
+
+  /** Leaves the sum of all texts' gradients. */
+  async backward({ queries, upstream }: BackwardRequest): Promise<void> {
+    const feeds = branches()
+    const dimensions = upstream.length / queries.length
+    memory.gradient.fill(0)
+    for (const places of chunks(queries)) {
+      const slopes = new Float32Array(places.length * dimensions)
+      places.forEach((place, i) => slopes.set(upstream.subarray(place * dimensions, (place + 1) * dimensions), i * dimensions))
+      const { gradient } = await model.backward(batchOf(places.map((place) => queries[place]!)), feeds, slopes)
+      leaveGradient(gradient, (values, at) => {
+        for (let i = 0; i < values.length; i++) memory.gradient[at + i]! += values[i]!
+      })
+    }
   },
 
   async contrast({ queries, documents, targets, masked, temperature }: ContrastRequest): Promise<number> {
@@ -94,20 +119,41 @@ const handlers = {
       mask,
       temperature,
     })
-    let at = 0
-    for (const layer of model.layers) {
-      const { a, b } = branchInputs(layer)
-      const sizes = sizesOf(layer, rank)
-      memory.gradient.set(gradient(a), at)
-      memory.gradient.set(times(gradient(b), scaling), at + sizes.a)
-      at += sizes.a + sizes.b
-    }
+    leaveGradient(gradient, (values, at) => memory.gradient.set(values, at))
     return loss
   },
 
   async close(): Promise<void> {
     await model?.release()
   },
+}
+
+/** Hands on the gradients of all matrices with their places in memory. */
+function leaveGradient(gradient: (input: string) => Float32Array, leave: (values: Float32Array, at: number) => void): void {
+  let at = 0
+  for (const layer of model.layers) {
+    const { a, b } = branchInputs(layer)
+    const sizes = sizesOf(layer, rank)
+    leave(gradient(a), at)
+    leave(times(gradient(b), scaling), at + sizes.a)
+    at += sizes.a + sizes.b
+  }
+}
+
+/** Padded tokens of a batch at most: what a backward pass keeps is some kilobytes for each. */
+const tokensAtOnce = 4096
+
+/** Places among the texts asked for, in batches of like lengths. */
+function chunks(queries: readonly number[]): number[][] {
+  const lengthAt = (place: number): number => texts[queries[place]!]!.length
+  const ordered = [...queries.keys()].sort((a, b) => lengthAt(b) - lengthAt(a) || a - b)
+  const parts: number[][] = []
+  for (const place of ordered) {
+    const part = parts.at(-1)
+    if (part && (part.length + 1) * lengthAt(part[0]!) <= tokensAtOnce) part.push(place)
+    else parts.push([place])
+  }
+  return parts
 }
 
 /** The matrices as they are now; the scaling goes with B. */
@@ -133,8 +179,8 @@ function times(values: Float32Array, factor: number): Float32Array {
 }
 
 /** The ids of a text as the encoder reads it: what is too long loses the end of its body. */
-function idsOf(text: string): Uint32Array {
-  const { tokenizer, settings, prompt, maxTokens } = reader
+function idsOf(text: string, maxTokens: number): Uint32Array {
+  const { tokenizer, settings, prompt } = reader
   const { opening, closing } = tokenizer
   const whole = prompt + text
   const room = maxTokens - opening.length - closing.length

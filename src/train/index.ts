@@ -15,6 +15,7 @@ export {
   type LoraExpertOptions,
   type TableExpertOptions,
   type TrainedExpert,
+  type TrainingLogEntry,
 } from './expert/expert.ts'
 export type { LoraOptions } from './lora/lora.ts'
 export type { UnseenQuery } from './expert/plan.ts'
@@ -43,3 +44,5 @@ export type { ExpertFigures, RetrievalScores } from '../pack-training/figures.ts
 export type { NewcomerFigures } from '../routing/newcomer-figures.ts'
 export { readPairs, type PairFile, type PairProblem, type ReadPairsOptions } from '../pairs/read-pairs.ts'
 export { pairsFromDocuments, type PairsFromDocumentsOptions, type SourceText } from '../pairs/from-documents.ts'
+export { releasedRecipes, type Distillation, type LossSettings, type TaskRecipe } from './losses/loss.ts'
+export { setsFromSamples, type SetsFromSamples, type SetsFromSamplesOptions, type UnusedReason } from './samples.ts'

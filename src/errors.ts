@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'DIMENSION_MISMATCH'
   | 'INVALID_VECTOR'
   | 'UNKNOWN_EXPERT'
+  | 'UNKNOWN_TASK'
   | 'DUPLICATE_EXPERT'
   | 'NO_EXPERTS'
   | 'MISSING_PACKAGE'
@@ -33,6 +34,7 @@ export type ErrorCode =
   | 'MISSING_TOKEN'
   | 'PROMPT_TOO_LONG'
   | 'LANGUAGE_MODEL_FAILED'
+  | 'INVALID_SCORE'
 
 const marker = Symbol.for('pilotfish.error')
 
@@ -121,6 +123,22 @@ export class UnknownExpertError extends PilotfishError {
   constructor(expert: string, known: readonly string[]) {
     super('UNKNOWN_EXPERT', `There is no expert named ${JSON.stringify(expert)}. Known experts: ${known.join(', ')}.`)
     this.expert = expert
+    this.known = known
+  }
+}
+
+/** A task that no expert is bound to. */
+export class UnknownTaskError extends PilotfishError {
+  readonly task: string
+  /** Tasks that experts are bound to. */
+  readonly known: readonly string[]
+
+  constructor(task: string, known: readonly string[]) {
+    super(
+      'UNKNOWN_TASK',
+      `No expert is bound to the task ${JSON.stringify(task)}. ${known.length === 0 ? 'None is bound to any: ask without `task`, or bind one.' : `Tasks of experts that are here: ${known.join(', ')}.`}`,
+    )
+    this.task = task
     this.known = known
   }
 }
@@ -435,6 +453,19 @@ export class PromptTooLongError extends PilotfishError {
   }
 }
 
+/** A model or a teacher whose score is no finite number. */
+export class InvalidScoreError extends PilotfishError {
+  readonly model: string
+  /** Position in what was given: of a prompt, a pair or a candidate. */
+  readonly index: number
+
+  constructor(model: string, index: number, problem: string) {
+    super('INVALID_SCORE', `${model} gives number ${index + 1} of what it was given ${problem}. It is not written as a score.`)
+    this.model = model
+    this.index = index
+  }
+}
+
 /** A language model or a teacher that does not answer as it should. What was scored before is kept. */
 export class LanguageModelFailedError extends PilotfishError {
   readonly model: string
@@ -472,6 +503,7 @@ const classes: Record<string, { prototype: object }> = {
   DimensionMismatchError,
   InvalidVectorError,
   UnknownExpertError,
+  UnknownTaskError,
   DuplicateExpertError,
   NoExpertsError,
   MissingPackageError,
@@ -499,6 +531,7 @@ const classes: Record<string, { prototype: object }> = {
   MissingTokenError,
   PromptTooLongError,
   LanguageModelFailedError,
+  InvalidScoreError,
 }
 
 /** The error that `describeError` described, of the same class, so `instanceof` holds on both sides of a thread. */

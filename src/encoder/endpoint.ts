@@ -1,6 +1,7 @@
 import { ClosedError, EncoderFailedError, InvalidArgumentError } from '../errors.ts'
 import { isFinite, normalize, type Vector } from '../vector.ts'
 import type { Encoder } from './encoder.ts'
+import { checkedUrl, keyOf, turns } from './endpoint/access.ts'
 import { protocols, type EndpointProtocolName } from './endpoint/protocols.ts'
 import { EndpointFailure, postJson } from './endpoint/request.ts'
 import { fingerprint } from './fingerprint.ts'
@@ -136,11 +137,7 @@ function failed({ model, url }: Pick<EndpointOptions, 'model' | 'url'>, error: u
 
 /** @throws InvalidArgumentError */
 function checkedProtocol({ url, protocol }: Pick<EndpointOptions, 'url' | 'protocol'>): EndpointProtocolName {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  if (!parsed || !/^https?:$/.test(parsed.protocol))
-    throw new InvalidArgumentError('url', `is ${JSON.stringify(url)}, not a URL of http or https`, 'Give the whole URL of the endpoint.')
-  if (parsed.username !== '' || parsed.password !== '')
-    throw new InvalidArgumentError('url', 'holds a user name or a password', 'Give the key by `apiKey` or `apiKeyVariable`.')
+  const parsed = checkedUrl(url)
   if (protocol !== undefined && !(protocol in protocols))
     throw new InvalidArgumentError('protocol', `is "${String(protocol)}", not one of ${Object.keys(protocols).join(', ')}`)
   const path = parsed.pathname.replace(/\/+$/, '')
@@ -155,37 +152,10 @@ function checkedProtocol({ url, protocol }: Pick<EndpointOptions, 'url' | 'proto
   return chosen
 }
 
-/** Read late, so that a pack opens without its keys. */
-function keyOf({ apiKey, apiKeyVariable }: Pick<EndpointOptions, 'apiKey' | 'apiKeyVariable'>): string | undefined {
-  if (apiKey !== undefined || apiKeyVariable === undefined) return apiKey
-  const key = process.env[apiKeyVariable]
-  if (key === undefined || key === '')
-    throw new EndpointFailure(`the environment variable ${apiKeyVariable}, which holds its API key, is not set`)
-  return key
-}
-
 function vectorOf(row: unknown, dimensions: number): Vector {
   if (!Array.isArray(row)) throw new EndpointFailure('it answered with something that is no vector')
   if (row.length !== dimensions) throw new EndpointFailure(`its vectors have ${row.length} dimensions, not ${dimensions}`)
   const vector = Float32Array.from(row as number[], (value) => (typeof value === 'number' ? value : Number.NaN))
   if (!isFinite(vector)) throw new EndpointFailure('its vectors have elements that are not finite numbers')
   return normalize(vector)
-}
-
-/** Lets so many tasks run at a time, the others in turn. */
-function turns(most: number): <T>(task: () => Promise<T>) => Promise<T> {
-  let running = 0
-  const waiting: (() => void)[] = []
-  return async (task) => {
-    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve))
-    else running++
-    try {
-      return await task()
-    } finally {
-      // The place is handed on, so that nobody slips in between.
-      const next = waiting.shift()
-      if (next) next()
-      else running--
-    }
-  }
 }

@@ -26,6 +26,8 @@ export interface Likelihood {
   readonly logLikelihood: number
   /** Tokens of the answer. */
   readonly tokens: number
+  /** Tokens that were read, prompt and answer together; absent where nobody says. */
+  readonly read?: number
   /** Tokens that the window left no room for. */
   readonly cut: { readonly key: number; readonly after: number }
 }

@@ -1,4 +1,4 @@
-import { InvalidModelError } from '../errors.ts'
+import { InvalidModelError, InvalidScoreError } from '../errors.ts'
 import { tokenBatches } from './batches.ts'
 import { fitPrompt, type FittedPrompt } from './fit-prompt.ts'
 import type { Likelihood, Prompt } from './language-model.ts'
@@ -17,7 +17,7 @@ export async function likelihoods(
   const tokens = { tokenize: model.tokenize, opening: model.special.opening, bosId: model.bosId, path: model.path }
   const fitted = prompts.map((prompt, index) => fitPrompt(prompt, model.window, tokens, index))
   for (const { ids } of fitted) model.check(ids)
-  const results = fitted.map(({ ids, answerAt, cut }) => ({ logLikelihood: 0, tokens: ids.length - answerAt, cut }))
+  const results = fitted.map(({ ids, answerAt, cut }) => ({ logLikelihood: 0, tokens: ids.length - answerAt, read: ids.length, cut }))
   const asked = [...fitted.keys()].filter((i) => results[i]!.tokens > 0)
   let done = prompts.length - asked.length
   // The last token says nothing about another.
@@ -27,7 +27,10 @@ export async function likelihoods(
       model,
       places.map((i) => fitted[i]!),
     )
-    places.forEach((i, row) => (results[i] = { ...results[i]!, logLikelihood: sums[row]! }))
+    for (const [row, i] of places.entries()) {
+      if (Number.isNaN(sums[row])) throw new InvalidScoreError(model.path, i, 'a likelihood that is no number')
+      results[i] = { ...results[i]!, logLikelihood: sums[row]! }
+    }
     done += places.length
     await pause(done)
   }
@@ -63,8 +66,8 @@ async function runBatch(model: LoadedModel, batch: readonly FittedPrompt[]): Pro
       const start = (row * places + at - 1 - (width - places)) * vocabulary
       sum += logProbability(logits.data, start, vocabulary, ids[at]!)
     }
-    if (!Number.isFinite(sum)) throw new InvalidModelError(model.path, 'gives values that are not finite numbers')
-    return Math.min(0, sum)
+    // A token that is impossible makes the answer so, which no number says.
+    return Number.isFinite(sum) ? Math.min(0, sum) : Number.NaN
   })
 }
 

@@ -1,4 +1,4 @@
-import { InvalidModelError, PromptTooLongError } from '../errors.ts'
+import { InvalidModelError, InvalidScoreError, PromptTooLongError } from '../errors.ts'
 import { tokenBatches } from './batches.ts'
 import { logitsOf } from './likelihoods.ts'
 import type { LoadedModel } from './load.ts'
@@ -42,7 +42,8 @@ export async function scorePairs(
     done += batch.length
     await pause(done)
   }
-  if (!scores.every(Number.isFinite)) throw new InvalidModelError(model.path, 'gives values that are not finite numbers')
+  const wrong = scores.findIndex((score) => !Number.isFinite(score))
+  if (wrong >= 0) throw new InvalidScoreError(model.path, wrong, `the score ${scores[wrong]}`)
   return { scores, tokens: fitted.map(({ ids }) => ids.length), cut: fitted.map(({ cut }) => cut) }
 }
 

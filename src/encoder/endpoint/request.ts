@@ -19,9 +19,15 @@ export class EndpointFailure extends Error {
   readonly transient: boolean
   /** Milliseconds the server asks us to wait. */
   readonly delay: number
+  /** Of a refusal that will not pass. */
+  readonly status: number | undefined
 
-  constructor(problem: string, { transient = false, delay = 0, cause }: { transient?: boolean; delay?: number; cause?: unknown } = {}) {
+  constructor(
+    problem: string,
+    { transient = false, delay = 0, status, cause }: { transient?: boolean; delay?: number; status?: number; cause?: unknown } = {},
+  ) {
     super(problem, { cause })
+    this.status = status
     this.transient = transient
     this.delay = delay
   }
@@ -107,7 +113,7 @@ function refusal({ status, headers }: Response, text: string): EndpointFailure {
         : status === 413 || status === 422 || status === 400
           ? '; a text may be too long for it, or a batch too large (`batchSize`)'
           : ''
-  return new EndpointFailure(`${problem}${advice}`)
+  return new EndpointFailure(`${problem}${advice}`, { status })
 }
 
 /** Seconds or a date, in milliseconds from now. */

@@ -1,0 +1,56 @@
+import { InvalidScoreError, LanguageModelFailedError, PilotfishError } from '../errors.ts'
+import type { TaskSample } from '../tasks/sample.ts'
+import { noCuts, type Reward, type RewardedSample } from './reward.ts'
+
+/**
+ * Any teacher: a function that gives each candidate of a sample a score, higher is better, or `undefined` for a sample it has nothing to
+ * say about.
+ * @param id What tells its scores from those of others: change it with the function.
+ * @throws when scoring, InvalidScoreError for a score that is no finite number, LanguageModelFailedError for too many or too few of them
+ */
+export function functionReward(
+  id: string,
+  score: (
+    sample: TaskSample,
+    options: { readonly signal?: AbortSignal },
+  ) => readonly number[] | undefined | Promise<readonly number[] | undefined>,
+): Reward {
+  return {
+    id,
+    async score(samples, { signal, onProgress } = {}) {
+      const rewarded: RewardedSample[] = []
+      for (const sample of samples) {
+        signal?.throwIfAborted()
+        const scores = await call(() => score(sample, { ...(signal && { signal }) }), id, signal)
+        if (scores) checkScores(scores, sample, id)
+        rewarded.push(
+          scores
+            ? { sample: { ...sample, scores: [...scores] }, tokens: 0, cuts: noCuts }
+            : { sample, unscorable: `"${id}" gives it no scores`, tokens: 0, cuts: noCuts },
+        )
+        onProgress?.(rewarded.length)
+      }
+      return rewarded
+    },
+  }
+}
+
+async function call<T>(action: () => T | Promise<T>, id: string, signal: AbortSignal | undefined): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    signal?.throwIfAborted()
+    if (PilotfishError.is(error)) throw error
+    throw new LanguageModelFailedError(id, error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+function checkScores(scores: readonly number[], { candidates }: TaskSample, id: string): void {
+  if (!Array.isArray(scores) || scores.length !== candidates.length)
+    throw new LanguageModelFailedError(
+      id,
+      `it gave ${Array.isArray(scores) ? `${scores.length} scores` : 'something that is no list'} for ${candidates.length} candidates`,
+    )
+  const wrong = scores.findIndex((score) => typeof score !== 'number' || !Number.isFinite(score))
+  if (wrong >= 0) throw new InvalidScoreError(`"${id}"`, wrong, `the score ${String(scores[wrong])}`)
+}

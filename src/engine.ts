@@ -58,6 +58,13 @@ export interface RouteOptions {
   readonly signal?: AbortSignal
   /** Ask this expert instead of routing. */
   readonly expert?: string
+  /**
+   * Ask only experts that are bound to this task: the one there is, else those among them that the router would ask, else the one it scores
+   * highest, else the first. Scores, confidence and margin of the route stay what the router makes of all experts. Beside `expert` it must be
+   * that expert's task. @default all experts, whatever they are bound to
+   * @throws UnknownTaskError when none is
+   */
+  readonly task?: string
   /** BM25's share of the score, in [0, 1]. @default what the route says */
   readonly lexicalWeight?: number
 }
@@ -130,6 +137,8 @@ export interface ExpertInfo {
   readonly name: string
   readonly kind: Expert['kind']
   readonly description: string
+  /** What it retrieves for: who asks with that task asks it, or another of the same task. */
+  readonly task?: string
   /** The space it searches, `undefined` for lexical ones. */
   readonly space: string | undefined
   /** The router may choose it. */

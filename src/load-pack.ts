@@ -7,10 +7,20 @@ import type { OnnxDType } from './encoder/onnx/file.ts'
 import { loadStaticModel, type StaticModel } from './encoder/static-model.ts'
 import { staticEncoder } from './encoder/static.ts'
 import { InvalidPackError, PilotfishError } from './errors.ts'
-import type { AdapterExpert, Expert, TableExpert } from './expert/expert.ts'
+import type { AdapterExpert, Expert, InstructionExpert, TableExpert } from './expert/expert.ts'
 import { insidePack, openPack, type Pack, type PackExpert } from './expert/pack.ts'
 import { adapterWeights, tableWeights } from './expert/stored-weights.ts'
-import { expertFacts, hasOwnEncoders, openExpert, type Ground, type OpenedExpert } from './open-expert.ts'
+import {
+  closeAll,
+  expertFacts,
+  hasOwnEncoders,
+  instructed,
+  openExpert,
+  ownOf,
+  sidesOf,
+  type Ground,
+  type OpenedExpert,
+} from './open-expert.ts'
 import { readCalibration, type Calibration } from './routing/calibration.ts'
 import { fusion } from './routing/convex-fusion.ts'
 import type { Fusion } from './routing/fusion.ts'
@@ -112,8 +122,13 @@ async function packExpert(pack: Pack, entry: PackExpert, ground: Ground): Promis
   if (hasOwnEncoders(entry)) return openExpert(entry, directory, ground).catch((error: unknown) => refuse(error, entry.name, directory))
   const path = entry.path!
   const version = pack.manifest.files?.[path]?.slice(0, 16) ?? pack.manifest.version
-  const expert = expertOf({ entry, version, tensors: await pack.tensors(path), where: join(directory, path) }, ground)
-  return { expert, close: async () => {} }
+  const tensors = await pack.tensors(path)
+  try {
+    const expert = expertOf({ entry, version, tensors, where: join(directory, path) }, ground)
+    return { expert, close: () => closeAll(ownOf(expert, ground.base)) }
+  } catch (error) {
+    return refuse(error, entry.name, directory)
+  }
 }
 
 /** What is wrong with an expert's files is wrong with its pack; what is wrong around it, a missing package or network, is not. */
@@ -135,14 +150,18 @@ function refuse(error: unknown, expert: string, directory: string): never {
 export function expertOf(
   { entry, version, tensors, where }: { entry: PackExpert; version: string; tensors: ReadonlyMap<string, Tensor>; where: string },
   { base, model }: Ground,
-): AdapterExpert | TableExpert {
+): AdapterExpert | InstructionExpert | TableExpert {
   const id = `${entry.name}@${version}`
   const facts = expertFacts(entry)
   if (entry.kind === 'adapter') {
     const adapter = lowRankAdapter({ ...adapterWeights(tensors, base.dimensions, where), dimensions: base.dimensions, id })
-    return { kind: 'adapter', ...facts, adapt: adapter, queryEncoder: adaptedEncoder(base, adapter), documentEncoder: base }
+    const sides = sidesOf(entry, base, (instruction) => adaptedEncoder(instructed(base, instruction), adapter))
+    // Behind an instruction it needs the vector of another text than the one that was routed.
+    if (entry.instructions?.query) return { kind: 'instruction', ...facts, ...sides }
+    return { kind: 'adapter', ...facts, adapt: adapter, ...sides }
   }
   if (!model) throw new InvalidPackError(where, `belongs to the table expert "${entry.name}", but its base is not static`)
   const changes = { id, ...tableWeights(tensors, model.dimensions, model.vocabularySize, where) }
-  return { kind: 'table', ...facts, queryEncoder: staticEncoder(model, { changes }), documentEncoder: base }
+  const changed = staticEncoder(model, { changes })
+  return { kind: 'table', ...facts, ...sidesOf(entry, base, (instruction) => instructed(changed, instruction)) }
 }

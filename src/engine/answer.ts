@@ -8,7 +8,7 @@ import type { Store, StoreQuery } from '../store/store.ts'
 import { isZero, type Vector } from '../vector.ts'
 import { diversify } from './diversify.ts'
 import { checkRetrieveOptions, queryText } from './check.ts'
-import { decide, expertNamed, type Roster } from './roster.ts'
+import { candidates, decide, type Roster } from './roster.ts'
 import type { Surveyor } from './surveyor.ts'
 
 /** Candidates each part of a search brings to fusion, at least: deep enough that what only both parts together favour is among them. */
@@ -31,7 +31,7 @@ export async function answer(
   const { topK = 10, filter, minSimilarity = -1, diversity, signal } = options
   checkRetrieveOptions(options)
   const { base, store, fusion, surveys } = parts
-  if (options.expert !== undefined) expertNamed(roster, options.expert)
+  candidates(roster, options)
   signal?.throwIfAborted()
   // Before the clock: the first question after many documents came waits for it, the others find it done.
   const survey = queries.length > 0 ? await surveys.survey(roster.router) : undefined

@@ -15,7 +15,7 @@ import type { Store } from '../store/store.ts'
 import { answer } from './answer.ts'
 import { checkRetrieveOptions, checkVectors, queryText } from './check.ts'
 import { backfill, ingest } from './ingest.ts'
-import { decide, documentEncoders, expertNamed, type Roster } from './roster.ts'
+import { candidates, decide, documentEncoders, expertNamed, type Roster } from './roster.ts'
 import { surveyor } from './surveyor.ts'
 
 export interface EngineParts {
@@ -99,6 +99,7 @@ export function createEngine({ base, experts: initial, general, router, fusion, 
         name: expert.name,
         kind: expert.kind,
         description: expert.description ?? '',
+        ...(expert.task !== undefined && { task: expert.task }),
         space: isDense(expert) ? expert.documentEncoder.id : undefined,
         routed: roster.router?.experts.includes(expert.name) ?? false,
         ...(expert.heldOut && { heldOut: expert.heldOut }),
@@ -136,7 +137,7 @@ export function createEngine({ base, experts: initial, general, router, fusion, 
       run(async () => {
         checkRetrieveOptions(options)
         const current = roster
-        if (options.expert !== undefined) expertNamed(current, options.expert)
+        candidates(current, options)
         const { text } = queryText(query, 0)
         const [vector] = await base.encode([text], options.signal && { signal: options.signal })
         const survey = await surveys.survey(current.router)
@@ -168,6 +169,8 @@ function checkExpert(expert: Expert, base: Encoder): void {
   if (typeof expert?.name !== 'string' || !/^[\w-]{1,64}$/.test(expert.name)) {
     throw new InvalidArgumentError('expert.name', `is ${JSON.stringify(expert?.name)} but must be 1 to 64 letters, digits, "-" or "_"`)
   }
+  if (expert.task !== undefined && (typeof expert.task !== 'string' || expert.task === ''))
+    throw new InvalidArgumentError('expert.task', `is ${JSON.stringify(expert.task)} but must be the name of a task`)
   if (!isDense(expert)) return
   const { queryEncoder, documentEncoder, name } = expert
   const actual = expert.kind === 'adapter' ? expert.adapt(new Float32Array(base.dimensions)).length : queryEncoder.dimensions

@@ -1,7 +1,7 @@
 import { isDense, type Expert } from '../expert/expert.ts'
 import type { Encoder } from '../encoder/encoder.ts'
 import type { Route, Router, RouterQuery } from '../routing/router.ts'
-import { NoExpertsError, UnknownExpertError } from '../errors.ts'
+import { InvalidArgumentError, NoExpertsError, UnknownExpertError, UnknownTaskError } from '../errors.ts'
 
 /**
  * Who can answer at one moment. Immutable: a query works with the roster it began with, however experts come and go
@@ -30,15 +30,44 @@ export function documentEncoders(roster: Roster): Map<string, Encoder> {
   return encoders
 }
 
+/** What a caller may ask for beside the query. */
+export interface Wanted {
+  readonly expert?: string
+  readonly task?: string
+  readonly lexicalWeight?: number
+}
+
+/** The experts that a caller leaves to choose from, all of them if it names none. @throws UnknownExpertError, UnknownTaskError, InvalidArgumentError */
+export function candidates(roster: Roster, { expert, task }: Wanted): Roster {
+  const named = expert === undefined ? undefined : expertNamed(roster, expert)
+  if (task === undefined) return named ? { ...roster, experts: new Map([[named.name, named]]) } : roster
+  if (typeof task !== 'string') throw new InvalidArgumentError('task', `is of type ${typeof task}, not the name of a task`)
+  if (named && named.task !== task)
+    throw new InvalidArgumentError(
+      'task',
+      `is ${JSON.stringify(task)}, but the expert "${named.name}" is bound to ${named.task === undefined ? 'none' : JSON.stringify(named.task)}`,
+      'Give one of the two.',
+    )
+  const bound = [...roster.experts].filter(([, each]) => each.task === task && (!named || each === named))
+  if (bound.length === 0) throw new UnknownTaskError(task, [...new Set([...roster.experts.values()].flatMap((each) => each.task ?? []))])
+  return { ...roster, experts: new Map(bound) }
+}
+
 /** The router's decision, made good for this roster and for what the caller asked for. */
-export function decide(roster: Roster, query: RouterQuery, wanted: { expert?: string; lexicalWeight?: number }): Route {
+export function decide(roster: Roster, query: RouterQuery, wanted: Wanted): Route {
   const learned = roster.router ? roster.router.route(query) : unrouted(roster)
-  const route = wanted.expert === undefined ? present(roster, learned) : forced(learned, wanted.expert)
+  const left = candidates(roster, wanted)
+  const route = left === roster ? present(roster, learned) : among(left, learned)
   return wanted.lexicalWeight === undefined ? route : { ...route, lexicalWeight: wanted.lexicalWeight }
 }
 
-function forced(route: Route, expert: string): Route {
-  return { ...route, decision: 'forced', experts: [{ name: expert, weight: 1 }] }
+/** The decision where the caller has left some of the experts to choose from, or one. */
+function among(left: Roster, learned: Route): Route {
+  const [only, another] = left.experts.keys()
+  if (another === undefined) return { ...learned, decision: 'forced', experts: [{ name: only!, weight: 1 }] }
+  const route = present(left, learned)
+  if (route === learned) return route
+  return { ...route, decision: route.experts.length > 1 ? 'fused' : 'expert' }
 }
 
 /** The general expert may have been removed: then a fallback asks the best of the others. */

@@ -35,7 +35,7 @@ export function checkManifest(text: string, directory: string): PackManifest {
 
 type Refuse = (problem: string) => never
 
-const kinds = ['table', 'adapter', 'lora', 'model', 'remote', 'lexical']
+const kinds = ['table', 'adapter', 'lora', 'instruction', 'model', 'remote', 'lexical']
 
 function checkExpert(expert: PackExpert, { base }: PackManifest, refuse: Refuse): void {
   const { name, kind, path, heldOut, late, multiTask } = expert
@@ -49,6 +49,7 @@ function checkExpert(expert: PackExpert, { base }: PackManifest, refuse: Refuse)
         `has the LoRA expert "${name}", which changes the layers of a transformer, but its base is ${base.kind}; use a pack with an ONNX base`,
       )
   }
+  checkTask(expert, refuse)
   if (kind === 'model') checkModel(expert, refuse)
   if (kind === 'remote') checkEndpoint(expert, refuse)
   if (heldOut !== undefined && !(isShare(heldOut?.general) && isShare(heldOut.expert)))
@@ -57,6 +58,34 @@ function checkExpert(expert: PackExpert, { base }: PackManifest, refuse: Refuse)
   if (multiTask !== undefined && typeof multiTask !== 'boolean')
     refuse(`says neither true nor false of "multiTask" for the expert "${name}"`)
   if (multiTask && kind === 'lexical') refuse(`calls the lexical expert "${name}" trained on all questions`)
+}
+
+function checkTask({ name, kind, path, hub, task, instructions, documents, model }: PackExpert, refuse: Refuse): void {
+  if (task !== undefined && !(isText(task) && task.trim() === task && task.length <= 64))
+    refuse(`binds the expert "${name}" to the task ${JSON.stringify(task)}, which is no name of up to 64 characters`)
+  if (kind === 'instruction') {
+    if (instructions === undefined) refuse(`gives no instructions for the instruction expert "${name}"`)
+    if (path !== undefined || hub !== undefined)
+      refuse(`names files for the instruction expert "${name}", which is the base itself; experts with weights are of another kind`)
+  }
+  if (instructions !== undefined) {
+    if (kind === 'remote')
+      refuse(`has instructions for the remote expert "${name}"; give them as queryPrompt and documentPrompt of its endpoint`)
+    if (kind === 'lexical') refuse(`has instructions for the lexical expert "${name}", which reads the words of a text`)
+    const { query, document, ...others } = instructions ?? {}
+    const texts = [query, document].every((text) => text === undefined || typeof text === 'string')
+    if (typeof instructions !== 'object' || !texts || Object.keys(others).length > 0)
+      refuse(`has instructions for the expert "${name}" that are not texts for query and document`)
+    if (!query && !document) refuse(`has empty instructions for the expert "${name}"`)
+    if ((query !== undefined && model?.queryPrompt !== undefined) || (document !== undefined && model?.documentPrompt !== undefined))
+      refuse(`has both an instruction and a prompt of the model for the expert "${name}"; give one of the two`)
+  }
+  if (documents === undefined) return
+  if (documents !== 'own' && documents !== 'base')
+    refuse(`has "${String(documents)}" documents for the expert "${name}"; own and base are known`)
+  if (kind === 'model') refuse(`says of the model expert "${name}" beside its model whose documents it searches; say it in the model`)
+  if (kind !== 'table' && kind !== 'adapter' && kind !== 'lora')
+    refuse(`says of the ${kind} expert "${name}" whose documents it searches; that is for table, adapter and LoRA experts`)
 }
 
 function checkModel({ name, path, hub, model }: PackExpert, refuse: Refuse): void {

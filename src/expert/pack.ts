@@ -31,12 +31,21 @@ export interface PackManifest {
 
 export interface PackExpert {
   readonly name: string
-  readonly kind: 'table' | 'adapter' | 'lora' | 'model' | 'remote' | 'lexical'
+  readonly kind: 'table' | 'adapter' | 'lora' | 'instruction' | 'model' | 'remote' | 'lexical'
   /**
    * Relative to the pack: the file of a table or adapter expert, the directory of a LoRA expert (PEFT's two files) or of a model.
-   * Lexical and remote experts have none, nor has a model from a hub.
+   * Instruction, lexical and remote experts have none, nor has a model from a hub.
    */
   readonly path?: string
+  /** What it retrieves for: one of the six tasks, or a name of one's own. @default none */
+  readonly task?: string
+  /** Put before its texts. Not for remote and lexical experts, and beside a prompt of the model for the same side. @default none */
+  readonly instructions?: PackInstructions
+  /**
+   * Of table, adapter and LoRA experts. `base`: it searches documents as the base embeds them, with its document instruction if it has one.
+   * `own`: its weights changed both sides, and embed documents too, in a space of their own. @default 'base'
+   */
+  readonly documents?: 'base' | 'own'
   /** Where a model comes from that does not lie in the pack. */
   readonly hub?: PackHub
   /** How a model is read. */
@@ -52,6 +61,12 @@ export interface PackExpert {
   readonly late?: boolean
   /** Trained on the questions of all experts; no router asks it. At most one in a pack. */
   readonly multiTask?: boolean
+}
+
+/** What is put before texts, its closing colon or space included. */
+export interface PackInstructions {
+  readonly query?: string
+  readonly document?: string
 }
 
 /** A repository on a Hugging Face-type hub. */

@@ -42,7 +42,9 @@ export interface AddToPackOptions extends ExpertSource {
 /** An expert that is in its pack. */
 export interface AddedExpert {
   readonly name: string
-  readonly kind: 'lora' | 'model' | 'remote'
+  readonly kind: 'lora' | 'instruction' | 'model' | 'remote'
+  /** What it retrieves for, if it is bound to a task. */
+  readonly task?: string
   /** Directory of the pack that holds it. */
   readonly pack: string
   /** The router may choose it; else it is asked when named. */
@@ -67,8 +69,9 @@ const mostQuestions = 1000
  * InvalidModelError, UnsupportedError, AdapterMismatchError, EncoderFailedError, InvalidPackError, PackNotWrittenError
  */
 export async function addToPack(options: AddToPackOptions): Promise<AddedExpert> {
-  const { name, seed = 1, force = false, signal, onProgress, hub } = options
+  const { name, task, seed = 1, force = false, signal, onProgress, hub } = options
   checkExpertName(name)
+  checkTaskName(task)
   const target = await packTarget(options)
   const once = { done: 0, total: 1, eta: undefined }
   onProgress?.({ ...once, stage: 'open' })
@@ -104,12 +107,19 @@ export async function addToPack(options: AddToPackOptions): Promise<AddedExpert>
       signal?.throwIfAborted()
       onProgress?.({ ...once, stage: 'write' })
       const about = options.description ?? old?.description
-      const entry = { ...found.entry, ...(about && { description: about }), late: true, ...(figures && { heldOut: figures }) }
+      const entry = {
+        ...found.entry,
+        ...(task !== undefined && { task }),
+        ...(about && { description: about }),
+        late: true,
+        ...(figures && { heldOut: figures }),
+      }
       const routing = settled ?? (old && forgotten(name, loaded))
       await writeExpert(loaded.pack, target, { entry, files: found.files, old, ...(routing && { routing }) })
       return {
         name,
         kind: found.entry.kind,
+        ...(task !== undefined && { task }),
         pack: target.out,
         routed: settled !== undefined,
         sharesSpace: documentEncoder.id === loaded.base.id,
@@ -121,6 +131,16 @@ export async function addToPack(options: AddToPackOptions): Promise<AddedExpert>
   } finally {
     await loaded.close()
   }
+}
+
+/** Names of one's own are fine: whoever asks uses the same. @throws InvalidArgumentError */
+function checkTaskName(task: unknown): void {
+  if (task === undefined || (typeof task === 'string' && task !== '' && task.trim() === task && task.length <= 64)) return
+  throw new InvalidArgumentError(
+    'task',
+    `is ${JSON.stringify(task)}`,
+    'Use one of the six tasks, or a name of your own of up to 64 characters.',
+  )
 }
 
 /** All questions judge, and the router learns from all: the expert itself learns from none of them. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { UnknownExpertError } from '../errors.ts'
 import { readPeft } from '../encoder/lora/peft.ts'
 import { isDense } from '../expert/expert.ts'
-import { insidePack, type Pack, type PackEndpoint, type PackExpert, type PackHub } from '../expert/pack.ts'
+import { insidePack, type Pack, type PackEndpoint, type PackExpert, type PackHub, type PackInstructions } from '../expert/pack.ts'
 import { filesIn } from '../expert/write-pack.ts'
 import { generalName, loadPack } from '../load-pack.ts'
 
@@ -12,6 +12,10 @@ export interface ExpertDetails {
   readonly name: string
   readonly kind: PackExpert['kind']
   readonly description: string
+  /** What it retrieves for. */
+  readonly task?: string
+  /** What it puts before texts. */
+  readonly instructions?: PackInstructions
   /** Of its files in the pack; 0 for what lies elsewhere. */
   readonly bytes: number
   /** Of an adapter or a LoRA expert: the largest. */
@@ -60,11 +64,13 @@ export async function describeExpert(directory: string, name: string): Promise<E
     const entry = pack.manifest.experts.find((each) => each.name === name)
     const own = entry ?? generalEntry(pack)
     const space = isDense(expert) ? expert.documentEncoder.id : undefined
-    const { hub, endpoint, sets, heldOut, late, multiTask } = own
+    const { task, instructions, hub, endpoint, sets, heldOut, late, multiTask } = own
     return {
       name,
       kind: own.kind,
       description: expert.description ?? '',
+      ...(task !== undefined && { task }),
+      ...(instructions && { instructions }),
       bytes: await bytesOf(pack, own.path),
       ...(await weightsOf(pack, own, model?.dimensions)),
       ...(hub && { hub }),
@@ -76,7 +82,7 @@ export async function describeExpert(directory: string, name: string): Promise<E
       space,
       sharesSpace: space === base.id,
       routed: router.experts.includes(name),
-      cost: entry ? costs[entry.kind] : { passes: 0, requests: 0 },
+      cost: entry ? costOf(entry, model !== undefined) : { passes: 0, requests: 0 },
     }
   } finally {
     await loaded.close()
@@ -87,9 +93,16 @@ const costs: Readonly<Record<PackExpert['kind'], ExpertCost>> = {
   table: { passes: 0, requests: 0 },
   adapter: { passes: 0, requests: 0 },
   lora: { passes: 1, of: 'base', requests: 0 },
+  instruction: { passes: 1, of: 'base', requests: 0 },
   model: { passes: 1, of: 'model', requests: 0 },
   remote: { passes: 0, requests: 1 },
   lexical: { passes: 0, requests: 0 },
+}
+
+/** Behind an instruction an adapter cannot use the vector that routed the query. Rows of a table are summed again in microseconds. */
+function costOf({ kind, instructions }: PackExpert, isStatic: boolean): ExpertCost {
+  if (isStatic && (kind === 'instruction' || kind === 'adapter')) return costs.table
+  return kind === 'adapter' && instructions?.query ? costs.instruction : costs[kind]
 }
 
 function generalEntry({ manifest: { base } }: Pack): PackExpert {

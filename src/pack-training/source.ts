@@ -6,14 +6,27 @@ import { peftConfigFile, peftWeightsFile } from '../encoder/lora/peft.ts'
 import { onnxFile, type OnnxDType } from '../encoder/onnx/file.ts'
 import { optionalJson } from '../encoder/tokenizer.ts'
 import { InvalidArgumentError, ModelNotFoundError } from '../errors.ts'
-import type { PackEndpoint, PackExpert, PackModel } from '../expert/pack.ts'
+import type { PackEndpoint, PackExpert, PackInstructions, PackModel } from '../expert/pack.ts'
 import { filesIn, versionedFolder, type PackContent } from '../expert/write-pack.ts'
 import type { OwnEncoders } from '../open-expert.ts'
+import { isRetrievalTask, taskInstructions } from '../tasks/task.ts'
 
 /** Where an expert comes from, and what its files leave open. */
 export interface ExpertSource {
-  /** A directory to which PEFT saved a LoRA adapter, the directory of a model, a hub repository of either, or the URL of an endpoint. */
-  readonly source: string
+  /**
+   * A directory to which PEFT saved a LoRA adapter, the directory of a model, a hub repository of either, or the URL of an endpoint.
+   * @default none: the base of the pack, with instructions before its texts
+   */
+  readonly source?: string
+  /**
+   * What the expert retrieves for: it is asked by whoever asks with this task. One of the six (`retrievalTasks`) brings its instructions to the
+   * base, and to models that have no prompts of their own. @default none
+   */
+  readonly task?: string
+  /** Put before questions and documents. For models and endpoints where `queryPrompt` and `documentPrompt` do not say. @default those of the task, if any */
+  readonly instructions?: PackInstructions
+  /** `own`: a LoRA adapter was trained on both sides, and embeds documents too. @default 'base' for LoRA, 'own' for models */
+  readonly documents?: 'own' | 'base'
   /** How a model is read. @default what its files say, its prompts for queries and documents among them */
   readonly model?: Partial<PackModel>
   /** What is behind a URL; `model` at least. Dimensions are asked of it when they are not given. */
@@ -34,14 +47,17 @@ export interface FoundExpert {
 
 /** Finds out what a source is. @throws ModelNotFoundError, InvalidArgumentError, DownloadError, OfflineError, EncoderFailedError */
 export async function findExpert(name: string, from: ExpertSource, signal?: AbortSignal): Promise<FoundExpert> {
-  const { source } = from
+  const { source, documents } = from
+  if (source === undefined && (from.instructions || isRetrievalTask(from.task))) return instruction(name, from)
   if (typeof source !== 'string' || source === '')
     throw new InvalidArgumentError(
       'source',
       'is missing',
-      'Give a directory, a hub repository such as "owner/name", or the URL of an endpoint.',
+      'Give a directory, a hub repository such as "owner/name", or the URL of an endpoint; or none, and one of the six tasks or instructions.',
     )
-  if (/^[a-z]+:\/\//i.test(source)) return remote(name, from, signal)
+  if (documents !== undefined && documents !== 'own' && documents !== 'base')
+    throw new InvalidArgumentError('documents', `is ${JSON.stringify(documents)}, neither "own" nor "base"`)
+  if (/^[a-z]+:\/\//i.test(source)) return remote(name, source, from, signal)
   const hub = { ...from.hub, ...(signal && { signal }) }
   const isKnown = (path: string): boolean => [peftConfigFile, 'config.json', 'modules.json'].includes(path)
   const directory = await resolveModel(source, isKnown, 'configuration of a model or of a LoRA adapter', hub)
@@ -49,27 +65,34 @@ export async function findExpert(name: string, from: ExpertSource, signal?: Abor
   if (await exists(join(directory, peftConfigFile))) {
     if (isRepository)
       await resolveModel(source, (path) => path === peftWeightsFile, `file ${peftWeightsFile}`, { ...hub, revision: basename(directory) })
-    return lora(name, directory)
+    return lora(name, from, directory)
   }
-  return model(name, from, directory, isRepository)
+  return model(name, from, directory, isRepository ? source : undefined)
 }
 
-async function lora(name: string, directory: string): Promise<FoundExpert> {
-  const kind = 'lora'
+/** The base itself behind instructions: nothing to copy. */
+function instruction(name: string, { task, instructions, documents }: ExpertSource): FoundExpert {
+  if (documents !== undefined)
+    throw new InvalidArgumentError('documents', 'is given without a source', 'The base embeds them, behind `instructions.document`.')
+  const { query, key } = isRetrievalTask(task) ? taskInstructions[task] : { query: undefined, key: undefined }
+  const before = textsOf({ query: instructions?.query ?? query, document: instructions?.document ?? key })
+  if (!before) throw new InvalidArgumentError('instructions', 'are empty', 'Then it would be the base itself, which the general expert is.')
+  const entry = { name, kind: 'instruction', instructions: before } as const
+  return { entry, files: new Map(), present: entry, directory: '.' }
+}
+
+async function lora(name: string, { instructions, documents }: ExpertSource, directory: string): Promise<FoundExpert> {
   // Byte for byte, so that Python can take it out again.
-  return packed(
-    name,
-    directory,
-    await copies(directory, (path) => path === peftConfigFile || path === peftWeightsFile || isLicence(path)),
-    { kind },
-  )
+  const files = await copies(directory, (path) => path === peftConfigFile || path === peftWeightsFile || isLicence(path))
+  const before = textsOf(instructions)
+  return packed(name, directory, files, { kind: 'lora', ...(before && { instructions: before }), ...(documents && { documents }) })
 }
 
 async function model(
   name: string,
-  { source, model: given = {} }: ExpertSource,
+  { model: given = {}, instructions, documents, task }: ExpertSource,
   directory: string,
-  isRepository: boolean,
+  repository: string | undefined,
 ): Promise<FoundExpert> {
   const settings = (file: string): Promise<Record<string, unknown>> => optionalJson(join(directory, file))
   const [config, { prompts }, modules] = await Promise.all([
@@ -81,17 +104,21 @@ async function model(
   const kind = given.kind ?? (isStatic ? 'static' : 'onnx')
   const known = Object.keys(prompts ?? {})
   const promptFor = (...names: string[]): string | undefined => (kind === 'onnx' ? names.find((each) => known.includes(each)) : undefined)
-  const queryPrompt = given.queryPrompt ?? promptFor('query')
-  const documentPrompt = given.documentPrompt ?? promptFor('document', 'passage', 'corpus')
+  const said = { query: given.queryPrompt ?? instructions?.query, document: given.documentPrompt ?? instructions?.document }
+  const isSilent = known.length === 0 && said.query === undefined && said.document === undefined
+  const ofTask = isSilent && isRetrievalTask(task) ? taskInstructions[task] : undefined
+  const queryPrompt = said.query ?? promptFor('query') ?? ofTask?.query
+  const documentPrompt = said.document ?? promptFor('document', 'passage', 'corpus') ?? ofTask?.key
   const read: PackModel = {
+    ...(documents && { documents }),
     ...given,
     kind,
     ...(queryPrompt !== undefined && { queryPrompt }),
     ...(documentPrompt !== undefined && { documentPrompt }),
   }
-  if (isRepository) {
+  if (repository !== undefined) {
     // The commit pins it: opened again it needs no network.
-    const entry = { name, kind: 'model', hub: { repository: source, revision: basename(directory) }, model: read } as const
+    const entry = { name, kind: 'model', hub: { repository, revision: basename(directory) }, model: read } as const
     return { entry, files: new Map(), present: entry, directory }
   }
   const weights = kind === 'static' ? 'model.safetensors' : onnxFile(undefined, read.dtype as OnnxDType | undefined)
@@ -109,11 +136,20 @@ async function model(
   return packed(name, directory, files, { kind: 'model', model: read })
 }
 
-async function remote(name: string, { source: url, endpoint = {} }: ExpertSource, signal: AbortSignal | undefined): Promise<FoundExpert> {
+async function remote(
+  name: string,
+  url: string,
+  { endpoint = {}, instructions, documents }: ExpertSource,
+  signal: AbortSignal | undefined,
+): Promise<FoundExpert> {
   const { model: behind, dimensions } = endpoint
+  if (documents === 'base')
+    throw new InvalidArgumentError('documents', 'is "base" for an endpoint', 'It embeds the documents that its questions search.')
   if (behind === undefined)
     throw new InvalidArgumentError('endpoint.model', 'is missing', `Name the model behind ${url}: its vectors go by that name (--model).`)
-  const known = { ...endpoint, url, model: behind }
+  const { query: queryPrompt, document: documentPrompt } = textsOf(instructions) ?? {}
+  const prompts = { ...(queryPrompt && { queryPrompt }), ...(documentPrompt && { documentPrompt }) }
+  const known = { ...prompts, ...endpoint, url, model: behind }
   const entry = {
     name,
     kind: 'remote',
@@ -127,11 +163,18 @@ async function packed(
   name: string,
   directory: string,
   files: ReadonlyMap<string, PackContent>,
-  facts: Pick<PackExpert, 'model'> & { readonly kind: OwnEncoders },
+  facts: Pick<PackExpert, 'model' | 'instructions' | 'documents'> & { readonly kind: OwnEncoders },
 ): Promise<FoundExpert> {
   const path = await versionedFolder(`experts/${name}`, files)
   const inside = new Map([...files].map(([file, content]) => [`${path}/${file}`, content]))
   return { entry: { name, path, ...facts }, files: inside, present: { name, path: '.', ...facts }, directory }
+}
+
+/** Instructions that say something. */
+function textsOf({ query, document }: { readonly [side in keyof PackInstructions]: PackInstructions[side] | undefined } = {}):
+  | PackInstructions
+  | undefined {
+  return query || document ? { ...(query && { query }), ...(document && { document }) } : undefined
 }
 
 async function copies(directory: string, isWanted: (path: string) => boolean): Promise<Map<string, PackContent>> {

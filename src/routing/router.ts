@@ -86,7 +86,7 @@ export interface SparseFeatures {
 
 /** The decision for one query and everything that led to it. */
 export interface Route {
-  /** `expert`: one expert; `fused`: the two best, their margin being small; `fallback`: the general expert, the query being far from all; `forced`: the caller named the expert. */
+  /** `expert`: one expert; `fused`: the two best, their margin being small; `fallback`: the general expert, the query being far from all; `forced`: the caller named the expert, or a task that only it is bound to. */
   readonly decision: 'expert' | 'fused' | 'fallback' | 'forced'
   /** Who is asked, best first. Weights sum to 1. */
   readonly experts: readonly { readonly name: string; readonly weight: number }[]

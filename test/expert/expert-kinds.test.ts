@@ -187,7 +187,7 @@ describe('a pack.json', () => {
   it.each([
     [
       { ...clinic, name: 'general', kind: 'other' },
-      /the expert "general" of kind "other"; table, adapter, lora, model, remote and lexical are known/,
+      /the expert "general" of kind "other"; table, adapter, lora, instruction, model, remote and lexical are known/,
     ],
     [{ ...law, path: undefined }, /no directory for the LoRA expert "law"/],
     [law, /the LoRA expert "law", which changes the layers of a transformer, but its base is static/],

@@ -82,15 +82,18 @@ export async function langchainEncoder(embeddings: EmbeddingsInterface, options:
 export interface LangchainExpertOptions extends Omit<LangchainEncoderOptions, 'kind'> {
   readonly name: string
   readonly description?: string
+  /** What it retrieves for: retrievers with this `task` ask it. @default none */
+  readonly task?: string
   readonly embeddings: EmbeddingsInterface
 }
 
 /** An expert that answers with any LangChain embeddings. Give it to `engine.experts.add` with example queries of its domain. */
-export async function langchainExpert({ name, description, embeddings, ...options }: LangchainExpertOptions): Promise<RemoteExpert> {
+export async function langchainExpert({ name, description, task, embeddings, ...options }: LangchainExpertOptions): Promise<RemoteExpert> {
   const documentEncoder = await langchainEncoder(embeddings, { ...options, kind: 'document' })
   const { dimensions } = documentEncoder
   const queryEncoder = await langchainEncoder(embeddings, { ...options, id: `${options.id}#query`, kind: 'query', dimensions })
-  return { kind: 'remote', name, ...(description !== undefined && { description }), queryEncoder, documentEncoder }
+  const facts = { name, ...(description !== undefined && { description }), ...(task !== undefined && { task }) }
+  return { kind: 'remote', ...facts, queryEncoder, documentEncoder }
 }
 
 function requireCount(argument: string, value: number): void {

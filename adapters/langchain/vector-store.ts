@@ -7,7 +7,7 @@ import { InvalidArgumentError, UnsupportedError, type Engine, type Filter, type 
 import { fromLangchain, hitDocument, toLangchain } from './documents.ts'
 import { routeEvent } from './route-event.ts'
 
-export interface PilotfishVectorStoreInput extends Pick<RetrieveOptions, 'expert' | 'lexicalWeight' | 'minSimilarity'> {
+export interface PilotfishVectorStoreInput extends Pick<RetrieveOptions, 'expert' | 'task' | 'lexicalWeight' | 'minSimilarity'> {
   readonly engine: Engine
   /** Puts `{ score, similarity, lexical, expert }` under the metadata key `pilotfish`. @default false */
   readonly withScores?: boolean

@@ -67,14 +67,17 @@ export interface LlamaindexExpertOptions extends Omit<LlamaindexEncoderOptions, 
   readonly name: string
   readonly embedding: BaseEmbedding
   readonly description?: string
+  /** What it retrieves for: retrievers with this `task` ask it. @default none */
+  readonly task?: string
 }
 
 /** An expert whose vectors come from a LlamaIndex embedding: `engine.experts.add(await llamaindexExpert({ … }), { queries })`. */
-export async function llamaindexExpert({ name, embedding, description, ...options }: LlamaindexExpertOptions): Promise<RemoteExpert> {
+export async function llamaindexExpert({ name, embedding, description, task, ...options }: LlamaindexExpertOptions): Promise<RemoteExpert> {
   const documentEncoder = await llamaindexEncoder(embedding, { ...options, kind: 'document' })
   const { dimensions } = documentEncoder
   const queryEncoder = await llamaindexEncoder(embedding, { ...options, id: `${options.id}#query`, kind: 'query', dimensions })
-  return { kind: 'remote', name, ...(description !== undefined && { description }), queryEncoder, documentEncoder }
+  const facts = { name, ...(description !== undefined && { description }), ...(task !== undefined && { task }) }
+  return { kind: 'remote', ...facts, queryEncoder, documentEncoder }
 }
 
 type Embed = (texts: string[]) => Promise<readonly (readonly number[] | null)[]>

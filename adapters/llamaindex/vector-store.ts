@@ -31,7 +31,7 @@ export interface PilotfishVectorStoreOptions {
 }
 
 /** What `customParams` of a query, a retriever or a query engine may hold. */
-export type PilotfishQueryParams = Pick<RetrieveOptions, 'expert' | 'minSimilarity' | 'lexicalWeight' | 'diversity' | 'signal'>
+export type PilotfishQueryParams = Pick<RetrieveOptions, 'expert' | 'task' | 'minSimilarity' | 'lexicalWeight' | 'diversity' | 'signal'>
 
 /**
  * A collection under a LlamaIndex `VectorStoreIndex`. Pilotfish embeds nodes and questions itself: vectors that the

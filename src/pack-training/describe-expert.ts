@@ -99,10 +99,10 @@ const costs: Readonly<Record<PackExpert['kind'], ExpertCost>> = {
   lexical: { passes: 0, requests: 0 },
 }
 
-/** Behind an instruction an adapter cannot use the vector that routed the query. Rows of a table are summed again in microseconds. */
+/** Behind an instruction the vector that routed the query is of no use. Rows of a table are summed again in microseconds. */
 function costOf({ kind, instructions }: PackExpert, isStatic: boolean): ExpertCost {
-  if (isStatic && (kind === 'instruction' || kind === 'adapter')) return costs.table
-  return kind === 'adapter' && instructions?.query ? costs.instruction : costs[kind]
+  if (kind !== 'instruction' && kind !== 'adapter') return costs[kind]
+  return instructions?.query && !isStatic ? costs.instruction : costs.adapter
 }
 
 function generalEntry({ manifest: { base } }: Pack): PackExpert {

@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { writeEncoder } from '../../models/encoders/files.ts'
 import { openPack } from '../../src/expert/pack.ts'
 import { bundledPack, loadPack } from '../../src/load-pack.ts'
 import { openPilotfish } from '../../src/open.ts'
+import { taskInstructions } from '../../src/tasks/task.ts'
 import { addToPack, describeExpert, readPairs, removeFromPack, type AddToPackOptions } from '../../src/train/index.ts'
 import { folder } from '../cli/folder.ts'
 import { fakeEndpoint } from '../encoder/fake-endpoint.ts'
@@ -54,6 +56,19 @@ describe('an expert that joins a pack with questions of its domain', () => {
     expect(route.experts[0]!.name).toBe('trade')
     expect(hits[0]!.document.id).toBe('3')
     expect(spaces).toHaveLength(2)
+  })
+
+  it('is judged behind its instructions, and routed to, as the base with a task', async () => {
+    const pack = transformerPack()
+
+    const added = await addToPack({ name: 'answers', task: 'qa', pairs: everydayPairs, force: true, pack })
+
+    expect(added).toMatchObject({ kind: 'instruction', task: 'qa', routed: true })
+    expect(added.heldOut!.queries).toBe(12)
+    const { router, calibration, close } = await loadPack(pack)
+    await close()
+    expect(router.experts).toEqual(['answers'])
+    expect(calibration!.similarity.experts.answers).toBeDefined()
   })
 
   it('is refused when it does not beat the general one, with the figures, and the pack stays', async () => {
@@ -161,6 +176,102 @@ describe('an expert that joins a pack without questions', () => {
     })
     expect(manifestText(pack)).not.toContain('very-secret')
     await expect(addToPack({ name: 'x', source: server.url, pack })).rejects.toThrow(/endpoint\.model is missing/)
+  })
+
+  it('is the base with the instructions of a task, where there is no source, and is asked for that task', async () => {
+    const pack = transformerPack()
+
+    const added = await addToPack({ name: 'answers', task: 'qa', pack })
+
+    expect(added).toEqual({ name: 'answers', kind: 'instruction', task: 'qa', pack, routed: false, sharesSpace: false })
+    const { query, key } = taskInstructions.qa
+    expect(await entries(pack)).toEqual([
+      { name: 'answers', kind: 'instruction', instructions: { query, document: key }, task: 'qa', late: true },
+    ])
+    await expectTidy(pack)
+    const fish = await openPilotfish({ pack })
+    await fish.add([{ id: 'a', text: 'a lease' }])
+    expect((await fish.retrieve('a lease', { task: 'qa' })).route.experts[0]!.name).toBe('answers')
+    await fish.close()
+    expect(await describeExpert(pack, 'answers')).toMatchObject({
+      kind: 'instruction',
+      task: 'qa',
+      instructions: { query, document: key },
+      bytes: 0,
+      sharesSpace: false,
+      cost: { passes: 1, of: 'base', requests: 0 },
+    })
+  })
+
+  it('takes instructions of its own for a task of its own', async () => {
+    const pack = tablePack()
+
+    const added = await addToPack({ name: 'faq', task: 'faq', instructions: { query: 'list: ' }, pack })
+
+    expect(added).toMatchObject({ kind: 'instruction', sharesSpace: true })
+    expect((await entries(pack))[0]).toMatchObject({ task: 'faq', instructions: { query: 'list: ' } })
+    expect((await describeExpert(pack, 'faq')).cost).toEqual({ passes: 0, requests: 0 })
+    await expect(addToPack({ name: 'none', task: 'other', pack })).rejects.toThrow(/source is missing.*or none, and one of the six tasks/)
+    await expect(addToPack({ name: 'none', instructions: { query: '' }, pack })).rejects.toThrow(/instructions are empty/)
+    await expect(addToPack({ name: 'none', task: ' qa', pack })).rejects.toMatchObject({ argument: 'task' })
+    await expect(addToPack({ name: 'none', task: 'qa', documents: 'own', pack })).rejects.toThrow(/documents is given without a source/)
+  })
+
+  it('bound to a task is a model with the instructions of the task, unless it has prompts of its own', async () => {
+    const pack = transformerPack()
+    const silent = join(folder(), 'silent')
+    writeEncoder(silent, 'bert-tiny', { seed: 9 })
+
+    await addToPack({ name: 'silent', source: silent, task: 'tool', pack })
+    await addToPack({ name: 'named', source: tinyBert, task: 'tool', pack })
+    await addToPack({ name: 'said', source: silent, task: 'tool', instructions: { query: 'Q: ' }, documents: 'base', pack })
+
+    const { query, key } = taskInstructions.tool
+    expect((await entries(pack)).map(({ task, model }) => ({ task, ...model }))).toEqual([
+      { task: 'tool', kind: 'onnx', queryPrompt: query, documentPrompt: key },
+      { task: 'tool', kind: 'onnx', queryPrompt: 'query', documentPrompt: 'document' },
+      { task: 'tool', kind: 'onnx', queryPrompt: 'Q: ', documents: 'base' },
+    ])
+    await (await loadPack(pack)).close()
+  })
+
+  it('bound to a task is a LoRA adapter, which reads what it is told to and embeds documents where it was trained to', async () => {
+    const pack = transformerPack()
+    const source = peftFixture('single')
+
+    await addToPack({ name: 'plain', source, task: 'qa', pack })
+    const tied = await addToPack({
+      name: 'tied',
+      source,
+      task: 'qa',
+      instructions: { query: 'Q: ', document: 'D: ' },
+      documents: 'own',
+      pack,
+    })
+
+    expect(tied).toMatchObject({ kind: 'lora', task: 'qa', sharesSpace: false })
+    const [plain, other] = await entries(pack)
+    expect(plain).not.toHaveProperty('instructions')
+    expect(other).toMatchObject({ instructions: { query: 'Q: ', document: 'D: ' }, documents: 'own' })
+    const fish = await openPilotfish({ pack })
+    await fish.add([{ id: 'a', text: 'a lease' }])
+    expect((await fish.info()).spaces).toHaveLength(2)
+    expect((await fish.route('a lease', { task: 'qa' })).experts).toEqual([{ name: 'plain', weight: 1 }])
+    await fish.close()
+    await expect(addToPack({ name: 'x', source, documents: 'mine' as 'own', pack })).rejects.toThrow(
+      /documents is "mine", neither "own" nor "base"/,
+    )
+  })
+
+  it('bound to a task is an endpoint, whose prompts are what it is told', async () => {
+    const pack = tablePack()
+    const source = 'http://127.0.0.1:1/embed'
+    const endpoint = { model: 'letters', dimensions: 26, documentPrompt: 'doc: ' }
+
+    await addToPack({ name: 'far', source, endpoint, task: 'qa', instructions: { query: 'Q: ', document: 'D: ' }, pack })
+
+    expect((await entries(pack))[0]).toMatchObject({ task: 'qa', endpoint: { ...endpoint, queryPrompt: 'Q: ' } })
+    await expect(addToPack({ name: 'x', source, endpoint, documents: 'base', pack })).rejects.toThrow(/documents is "base" for an endpoint/)
   })
 
   it('takes the place of another only when told, and what was known of that one is forgotten', async () => {

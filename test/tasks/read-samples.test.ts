@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
-import { InvalidDataError } from '../../src/errors.ts'
+import type { InvalidDataError } from '../../src/errors.ts'
 import { readSamples } from '../../src/tasks/read-samples.ts'
 import { folder } from '../cli/folder.ts'
 

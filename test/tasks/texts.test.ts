@@ -67,13 +67,15 @@ describe('a dialogue', () => {
 describe('the query of a long text', () => {
   it('is its latest chunk, right after the text before it', () => {
     expect(chunkQuery('and fell asleep.')).toBe('and fell asleep.')
-    expect(chunkQuery('fell asleep.', { context: 'She sat down and ' })).toBe('She sat down and fell asleep.')
+    for (const context of ['She sat down and', 'She sat down and '])
+      expect(chunkQuery('fell asleep.', { context })).toBe('She sat down and fell asleep.')
+    expect(chunkQuery('\n\nThen', { context: 'She sat down.' })).toBe('She sat down.\n\nThen')
   })
 
   it('loses the beginning of the context when it must be short, never the chunk nor half a character', () => {
     expect(chunkQuery('fell asleep.', { context: 'She sat down and ', maxCharacters: 16 })).toBe('and fell asleep.')
     expect(chunkQuery('fell asleep.', { context: 'She', maxCharacters: 3 })).toBe('fell asleep.')
-    expect(chunkQuery('b', { context: 'a😀', maxCharacters: 2 })).toBe('b')
+    expect(chunkQuery(' b', { context: 'a😀', maxCharacters: 3 })).toBe(' b')
     expect(() => chunkQuery('b', { maxCharacters: 0 })).toThrow(/maxCharacters is 0/)
   })
 })

@@ -11,12 +11,13 @@ export function routeCommand(environment: Environment, end: (code: ExitCode) => 
     "pilotfish route 'unpack a tar archive' --json | jq -r '.experts[0].name'",
   ])
     .argument('<question>')
+    .option('--task <name>', 'choose only among experts that are bound to this task')
     .addOption(packOption())
     .addOption(jsonOption())
-    .action(async (question: string, { pack, json }: { pack?: string; json?: boolean }) => {
+    .action(async (question: string, { task, pack, json }: { task?: string; pack?: string; json?: boolean }) => {
       const engine = await openEmpty(environment, pack)
       try {
-        const route = await engine.route(question)
+        const route = await engine.route(question, { ...(task !== undefined && { task }) })
         const text = json
           ? JSON.stringify({ query: question, ...route }, undefined, 2)
           : routeLines(route, palette(environment.stdout, environment.variables), Number.POSITIVE_INFINITY).join('\n')

@@ -12,6 +12,7 @@ interface SearchOptions {
   readonly pack?: string
   readonly topK: number
   readonly expert?: string
+  readonly task?: string
   readonly filter?: Filter
   readonly minSimilarity?: number
   readonly lexicalWeight?: number
@@ -22,6 +23,7 @@ export function searchCommand(environment: Environment, end: (code: ExitCode) =>
   return command('search', 'Ask an index a question, and see which expert answered and why.', [
     "pilotfish search 'how much ibuprofen for a toddler?' --index ./knowledge",
     "pilotfish search 'undo the last commit' --index ./knowledge --expert shell --top-k 3",
+    "pilotfish search 'book a table for two' --index ./tools --pack ./my-pack --task tool",
     "pilotfish search 'refund' --index ./knowledge --filter '{\"year\": {\"$gte\": 2024}}' --json | jq '.hits[].id'",
   ])
     .argument('<question>')
@@ -29,6 +31,7 @@ export function searchCommand(environment: Environment, end: (code: ExitCode) =>
     .addOption(packOption())
     .option('-k, --top-k <hits>', 'how many hits', wholeNumber(0, 100_000), 10)
     .option('--expert <name>', 'ask this expert instead of routing (see: pilotfish experts)')
+    .option('--task <name>', 'ask only experts that are bound to this task')
     .option('--filter <json>', 'only documents whose metadata match', filterJson)
     .option('--min-similarity <cosine>', 'leave out hits that are less similar, from -1 to 1', numberBetween(-1, 1))
     .option('--lexical-weight <share>', "BM25's share of the score, from 0 to 1 (default: what the route says)", numberBetween(0, 1))
@@ -62,10 +65,11 @@ async function search(question: string, options: SearchOptions, environment: Env
   }
 }
 
-function pick({ topK, expert, filter, minSimilarity, lexicalWeight }: RetrieveOptions): RetrieveOptions {
+function pick({ topK, expert, task, filter, minSimilarity, lexicalWeight }: RetrieveOptions): RetrieveOptions {
   return {
     ...(topK !== undefined && { topK }),
     ...(expert !== undefined && { expert }),
+    ...(task !== undefined && { task }),
     ...(filter && { filter }),
     ...(minSimilarity !== undefined && { minSimilarity }),
     ...(lexicalWeight !== undefined && { lexicalWeight }),

@@ -12,11 +12,13 @@ export function figuresLine({ heldOut, late }: Pick<ExpertDetails, 'heldOut' | '
 
 /** Everything about an expert, a line each. */
 export function expertText(expert: ExpertDetails, { bold, dim }: Palette): string {
-  const { name, kind, description, bytes, rank, targets, rows, hub, endpoint, sets, space, sharesSpace, routed } = expert
+  const { name, kind, description, task, instructions, bytes, rank, targets, rows, hub, endpoint, sets, space, sharesSpace } = expert
   const item = (label: string, text: string | undefined): string[] => (text ? [`  ${dim(label.padEnd(9))} ${text}`] : [])
   const layers = Object.entries(targets ?? {}).map(([target, number]) => `${target} × ${number}`)
   return `${[
     `${bold(name)} ${dim(kind)}${description ? `  ${oneLine(description)}` : ''}`,
+    ...item('task', task),
+    ...item('before', instructions && instructionText(instructions)),
     ...item('size', bytes > 0 ? `${size(bytes)} in the pack` : undefined),
     ...item('rank', rank === undefined ? undefined : `${rank}${layers.length > 0 ? `, of ${layers.join(', ')}` : ''}`),
     ...item('rows', rows === undefined ? undefined : `${count(rows)} of the token table changed`),
@@ -29,9 +31,18 @@ export function expertText(expert: ExpertDetails, { bold, dim }: Palette): strin
       'space',
       space === undefined ? 'none: BM25 over the texts' : `${space}${sharesSpace ? ', as the base embeds documents' : ', its own'}`,
     ),
-    ...item('asked', routed ? 'when the router chooses it, or when named' : 'when named, or when no expert fits'),
+    ...item('asked', askedText(expert)),
     ...item('a query', costText(expert)),
   ].join('\n')}\n`
+}
+
+function instructionText({ query, document }: NonNullable<ExpertDetails['instructions']>): string {
+  return [query && `questions "${oneLine(query)}"`, document && `documents "${oneLine(document)}"`].filter(Boolean).join(', ')
+}
+
+function askedText({ routed, task }: ExpertDetails): string {
+  if (task === undefined) return routed ? 'when the router chooses it, or when named' : 'when named, or when no expert fits'
+  return `${routed ? 'when the router chooses it, ' : ''}when named, or for its task`
 }
 
 function costText({ kind, cost: { passes, of, requests }, name }: ExpertDetails): string {
@@ -39,16 +50,20 @@ function costText({ kind, cost: { passes, of, requests }, name }: ExpertDetails)
   if (name === 'general') return common
   if (requests > 0) return `${common}, and a request`
   if (passes === 0) return kind === 'lexical' ? `${common}, and no vector search` : `${common}, and microseconds`
+  if (of === 'base' && kind !== 'lora') return `${common}, and another behind its instruction`
   return of === 'base' ? `${common}, and another of its session with changed layers` : `${common}, and one of its own model`
 }
 
 /** What was added, what it is worth, and how to use it. */
 export function addedText(added: AddedExpert, pack: string, { bold, dim, green, yellow }: Palette): string {
-  const { name, kind, routed, sharesSpace, heldOut, routing, lexicalWeight } = added
+  const { name, kind, task, routed, sharesSpace, heldOut, routing, lexicalWeight } = added
   const item = (label: string, text: string): string => `  ${dim(label.padEnd(9))} ${text}`
   const row = (system: string, scores: RetrievalScores, note = ''): string =>
     `  ${system.padEnd(Math.max(14, name.length + 7))} ${percent(scores['ndcg@10']).padStart(8)} ${percent(scores['recall@10']).padStart(10)}${note && `   ${note}`}`
-  const lines = [`${bold(name)}, a ${kind === 'lora' ? 'LoRA' : kind} expert, is in ${pack}.`]
+  const article = kind === 'instruction' ? 'an' : 'a'
+  const lines = [
+    `${bold(name)}, ${article} ${kind === 'lora' ? 'LoRA' : kind} expert${task === undefined ? '' : ` for the task ${task}`}, is in ${pack}.`,
+  ]
   if (heldOut) {
     const { mean, low, high } = heldOut.gain
     const signed = (value: number): string => `${value < 0 ? '−' : '+'}${percent(Math.abs(value))}`
@@ -69,7 +84,10 @@ export function addedText(added: AddedExpert, pack: string, { bold, dim, green, 
     lines.push(
       item('routing', `${percent(routing.own.asked, 0)} % of its ${counted(routing.own.queries, 'unseen question')} reach ${name}`),
     )
-  if (!routed) lines.push(item('asked', yellow('only when named: the router knows no questions of it. Give some with --pairs FILE')))
+  if (!routed) {
+    const when = task === undefined ? 'only when named' : 'when named or for its task'
+    lines.push(item('asked', yellow(`${when}: the router knows no questions of it. Give some with --pairs FILE`)))
+  }
   lines.push(
     item(
       'documents',
@@ -78,7 +96,7 @@ export function addedText(added: AddedExpert, pack: string, { bold, dim, green, 
         : 'are embedded by it too: open an index made before with --reembed once',
     ),
     '',
-    `  $ pilotfish search 'a question' --index ./knowledge --pack ${pack}${routed ? '' : ` --expert ${name}`}`,
+    `  $ pilotfish search 'a question' --index ./knowledge --pack ${pack}${task !== undefined ? ` --task ${task}` : routed ? '' : ` --expert ${name}`}`,
   )
   return `${lines.join('\n')}\n`
 }

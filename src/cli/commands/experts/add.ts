@@ -15,6 +15,7 @@ interface AddOptions {
   readonly pack?: string
   readonly out?: string
   readonly description?: string
+  readonly task?: string
   readonly pairs?: readonly string[]
   readonly queryColumn?: string
   readonly passageColumn?: string
@@ -28,6 +29,7 @@ interface AddOptions {
   readonly queryPrompt?: string
   readonly documentPrompt?: string
   readonly baseDocuments?: boolean
+  readonly ownDocuments?: boolean
   readonly revision?: string
   readonly offline?: boolean
   readonly model?: string
@@ -47,13 +49,18 @@ export function addExpertCommand(environment: Environment, end: (code: ExitCode)
     'pilotfish experts add ./my-adapter --name law --pack ./my-pack --pairs law.csv',
     'pilotfish experts add ./bge-small-en-v1.5 --name support --pairs tickets.jsonl',
     'pilotfish experts add Xenova/all-MiniLM-L6-v2 --name papers --out ./my-pack',
+    'pilotfish experts add --name tools --task tool --pack ./my-pack',
     'pilotfish experts add https://api.openai.com/v1/embeddings --name remote --model text-embedding-3-small --api-key-variable OPENAI_API_KEY',
   ])
-    .argument('<source>', "directory of a LoRA adapter in PEFT's format or of a model, hub repository of either, or URL of an endpoint")
+    .argument(
+      '[source]',
+      "directory of a LoRA adapter in PEFT's format or of a model, hub repository of either, or URL of an endpoint; none: the base of the pack, with the instructions of --task",
+    )
     .requiredOption('--name <name>', 'of the expert: letters, digits, - and _', expertName)
     .option('--pack <dir>', 'pack to start from; changed in place without --out (default: what is at --out, else the bundled one)')
     .option('--out <dir>', `where the pack with the expert goes; added to if it is there (default: --pack, else ${ownPack})`)
     .option('--description <text>', 'one line for people: what the expert knows')
+    .option('--task <name>', 'what it retrieves for: qa, convsearch, chat, lrlm, icl, tool, or a name of your own; see search --task')
     .option('--pairs <path...>', 'CSV, JSON lines or BEIR directories: questions and passages that answer them')
     .option('--query-column <name>', 'which column or field holds the question')
     .option('--passage-column <name>', 'which column or field holds the passage')
@@ -64,9 +71,12 @@ export function addExpertCommand(environment: Environment, end: (code: ExitCode)
     .option('--force', 'keep an expert that does not beat the general one')
     .option('--dtype <type>', 'variant of an ONNX model: fp32, fp16, q8, int8, … (default: fp32)')
     .option('--pooling <how>', 'of an ONNX model: mean, cls, last or sentence (default: what its files say)')
-    .option('--query-prompt <text>', "before questions, or a prompt's name (default: the model's own for queries)")
-    .option('--document-prompt <text>', "before documents, or a prompt's name (default: the model's own for documents)")
+    .option('--query-prompt <text>', "before questions, or a prompt's name (default: the model's own for queries, else the task's)")
+    .option('--document-prompt <text>', "before documents, or a prompt's name (default: the model's own for documents, else the task's)")
     .option('--base-documents', 'the model was trained to search the documents as the base embeds them')
+    .addOption(
+      new Option('--own-documents', 'the LoRA adapter was trained on both sides, and embeds documents too').conflicts('baseDocuments'),
+    )
     .option('--revision <name>', 'of a hub repository: commit, branch or tag (default: main, held to its commit)')
     .option('--offline', 'take a hub repository from the cache only')
     .option('--model <name>', 'behind an endpoint')
@@ -80,14 +90,15 @@ export function addExpertCommand(environment: Environment, end: (code: ExitCode)
       'after',
       `
 With --pairs the expert is judged beside the general one, and the router learns
-when to ask it; without, it is asked only when named (search --expert NAME).
+when to ask it; without, it is asked only when named (search --expert NAME), or
+for its task (search --task NAME).
 Texts are sent to an endpoint whenever its expert is asked, and documents when
 they are added.`,
     )
-    .action(async (source: string, options: AddOptions) => end(await add(source, options, environment)))
+    .action(async (source: string | undefined, options: AddOptions) => end(await add(source, options, environment)))
 }
 
-async function add(source: string, options: AddOptions, environment: Environment): Promise<ExitCode> {
+async function add(source: string | undefined, options: AddOptions, environment: Environment): Promise<ExitCode> {
   const { addToPack } = await import('../../../train/index.ts')
   const view = viewOf(environment, options.quiet === true)
   const log = problemLog((line) => view.log(line))
@@ -97,7 +108,7 @@ async function add(source: string, options: AddOptions, environment: Environment
   try {
     const pairs = options.pairs && (await readAll(options.pairs, options, log))
     const added = await addToPack({
-      source,
+      ...(source !== undefined && { source }),
       ...sourceOptions(options),
       name: options.name,
       ...(pairs && { pairs }),
@@ -140,11 +151,20 @@ function report(added: AddedExpert, target: string, { quiet, json }: AddOptions,
 }
 
 /** What was said of the source itself. */
-function sourceOptions(options: AddOptions): Pick<AddToPackOptions, 'model' | 'endpoint' | 'hub'> {
-  const { dtype, pooling, queryPrompt, documentPrompt, baseDocuments, revision, offline } = options
+function sourceOptions(options: AddOptions): Pick<AddToPackOptions, 'task' | 'instructions' | 'documents' | 'model' | 'endpoint' | 'hub'> {
+  const { task, dtype, pooling, queryPrompt, documentPrompt, baseDocuments, ownDocuments, revision, offline } = options
   const { model, dimensions, shorten, protocol, apiKeyVariable } = options
   const prompts = { ...(queryPrompt !== undefined && { queryPrompt }), ...(documentPrompt !== undefined && { documentPrompt }) }
+  const isSaid = queryPrompt !== undefined || documentPrompt !== undefined
   return {
+    ...(task !== undefined && { task }),
+    ...(isSaid && {
+      instructions: {
+        ...(queryPrompt !== undefined && { query: queryPrompt }),
+        ...(documentPrompt !== undefined && { document: documentPrompt }),
+      },
+    }),
+    ...(ownDocuments && { documents: 'own' as const }),
     model: { ...prompts, ...(dtype && { dtype }), ...(pooling && { pooling }), ...(baseDocuments && { documents: 'base' as const }) },
     endpoint: {
       ...prompts,

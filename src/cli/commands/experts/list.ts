@@ -21,8 +21,9 @@ export function listExpertsCommand(environment: Environment, end: (code: ExitCod
         const { bold, dim } = palette(environment.stdout, environment.variables)
         const width = lineWidth(environment.stdout.columns)
         const lines = experts.flatMap((expert) => {
-          const { name, kind, description, routed } = expert
-          const note = routed ? description : `${description}${description && ' '}(asked when named, or when no expert fits)`
+          const { name, kind, description, task, routed } = expert
+          const asked = routed ? '' : `(asked ${task === undefined ? 'when named, or when no expert fits' : 'when named, or for its task'})`
+          const note = [description, task && `task ${task}`, asked].filter(Boolean).join(' ')
           const [first = '', ...more] = [...wrap(note, width - 24, 3), ...wrap(figuresLine(expert), width - 24, 3).map(dim)]
           return [`${bold(column(name, 14))} ${dim(column(kind, 8))} ${first}`, ...more.map((line) => ' '.repeat(24) + line)]
         })

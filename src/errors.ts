@@ -35,6 +35,7 @@ export type ErrorCode =
   | 'PROMPT_TOO_LONG'
   | 'LANGUAGE_MODEL_FAILED'
   | 'INVALID_SCORE'
+  | 'SCORING_STOPPED'
 
 const marker = Symbol.for('pilotfish.error')
 
@@ -459,8 +460,9 @@ export class InvalidScoreError extends PilotfishError {
   /** Position in what was given: of a prompt, a pair or a candidate. */
   readonly index: number
 
+  /** @param problem "gives candidate number 2 the score NaN" */
   constructor(model: string, index: number, problem: string) {
-    super('INVALID_SCORE', `${model} gives number ${index + 1} of what it was given ${problem}. It is not written as a score.`)
+    super('INVALID_SCORE', `${model} ${problem}, which cannot be written as a score.`)
     this.model = model
     this.index = index
   }
@@ -473,6 +475,24 @@ export class LanguageModelFailedError extends PilotfishError {
   constructor(model: string, problem: string, cause?: unknown) {
     super('LANGUAGE_MODEL_FAILED', `The model "${model}" failed: ${problem}.`, { cause })
     this.model = model
+  }
+}
+
+/** A file could not be scored to its end. `cause` says why. */
+export class ScoringStoppedError extends PilotfishError {
+  readonly path: string
+  /** The line that was being scored, counted from 1. */
+  readonly line: number
+
+  constructor(path: string, line: number, out: string, written: number, cause: Error) {
+    super(
+      'SCORING_STOPPED',
+      `Scoring stopped at ${path}, line ${line}: ${cause.message} ` +
+        `The ${written} ${written === 1 ? 'line' : 'lines'} before it that could be scored ${written === 1 ? 'is' : 'are'} in ${out}, and the same call goes on from there.`,
+      { cause },
+    )
+    this.path = path
+    this.line = line
   }
 }
 
@@ -532,6 +552,7 @@ const classes: Record<string, { prototype: object }> = {
   PromptTooLongError,
   LanguageModelFailedError,
   InvalidScoreError,
+  ScoringStoppedError,
 }
 
 /** The error that `describeError` described, of the same class, so `instanceof` holds on both sides of a thread. */

@@ -62,6 +62,11 @@ export type {
 export type { FusedHit, Fusion } from './routing/fusion.ts'
 export {
   AdapterMismatchError,
+  InvalidScoreError,
+  LanguageModelFailedError,
+  MissingTokenError,
+  PromptTooLongError,
+  ScoringStoppedError,
   ClosedError,
   DimensionMismatchError,
   DownloadError,

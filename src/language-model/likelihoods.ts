@@ -28,7 +28,8 @@ export async function likelihoods(
       places.map((i) => fitted[i]!),
     )
     for (const [row, i] of places.entries()) {
-      if (Number.isNaN(sums[row])) throw new InvalidScoreError(model.path, i, 'a likelihood that is no number')
+      if (Number.isNaN(sums[row]))
+        throw new InvalidScoreError(model.path, i, `gives the answer of prompt number ${i + 1} a likelihood that is no number`)
       results[i] = { ...results[i]!, logLikelihood: sums[row]! }
     }
     done += places.length

@@ -43,7 +43,7 @@ export async function scorePairs(
     await pause(done)
   }
   const wrong = scores.findIndex((score) => !Number.isFinite(score))
-  if (wrong >= 0) throw new InvalidScoreError(model.path, wrong, `the score ${scores[wrong]}`)
+  if (wrong >= 0) throw new InvalidScoreError(model.path, wrong, `gives pair number ${wrong + 1} the score ${scores[wrong]}`)
   return { scores, tokens: fitted.map(({ ids }) => ids.length), cut: fitted.map(({ cut }) => cut) }
 }
 

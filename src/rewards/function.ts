@@ -6,7 +6,8 @@ import { noCuts, type Reward, type RewardedSample } from './reward.ts'
  * Any teacher: a function that gives each candidate of a sample a score, higher is better, or `undefined` for a sample it has nothing to
  * say about.
  * @param id What tells its scores from those of others: change it with the function.
- * @throws when scoring, InvalidScoreError for a score that is no finite number, LanguageModelFailedError for too many or too few of them
+ * @throws when scoring, InvalidScoreError for a score that is no finite number and for too many or too few of them, LanguageModelFailedError
+ * for what the function throws
  */
 export function functionReward(
   id: string,
@@ -47,10 +48,11 @@ async function call<T>(action: () => T | Promise<T>, id: string, signal: AbortSi
 
 function checkScores(scores: readonly number[], { candidates }: TaskSample, id: string): void {
   if (!Array.isArray(scores) || scores.length !== candidates.length)
-    throw new LanguageModelFailedError(
-      id,
-      `it gave ${Array.isArray(scores) ? `${scores.length} scores` : 'something that is no list'} for ${candidates.length} candidates`,
+    throw new InvalidScoreError(
+      `"${id}"`,
+      0,
+      `gives ${Array.isArray(scores) ? `${scores.length} scores` : 'something that is no list'} for ${candidates.length} candidates`,
     )
   const wrong = scores.findIndex((score) => typeof score !== 'number' || !Number.isFinite(score))
-  if (wrong >= 0) throw new InvalidScoreError(`"${id}"`, wrong, `the score ${String(scores[wrong])}`)
+  if (wrong >= 0) throw new InvalidScoreError(`"${id}"`, wrong, `gives candidate number ${wrong + 1} the score ${String(scores[wrong])}`)
 }

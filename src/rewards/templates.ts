@@ -15,14 +15,18 @@ const templates: Readonly<Partial<Record<RetrievalTask, Template>>> = {
   icl: ({ query }) => ({ before: '', border: '\n', after: `${query}\n` }),
   chat: ({ query }) => ({ before: '', border: '\n', after: `Speaker 1: ${query}\nSpeaker 2: ` }),
   // One running text: what was cut out of it between two words is put together with a space.
-  lrlm: ({ context = '', query }) => ({ before: '', border: ' ', after: spaced(spaced(context, query), ' ') }),
+  lrlm: ({ context = '', query }) => ({
+    before: '',
+    border: ' ',
+    after: /\s$/.test(query) ? spaced(context, query) : `${spaced(context, query)} `,
+  }),
 }
 
 function question({ query }: TaskSample): ReturnType<Template> {
   return { before: 'Knowledge: ', border: '\n\n', after: `Question: ${query}\n\nAnswer: ` }
 }
 
-/** Two texts with white space between them, at least one space. */
+/** Two texts with white space between them. */
 function spaced(first: string, second: string): string {
   return first === '' || second === '' || /\s$/.test(first) || /^\s/.test(second) ? first + second : `${first} ${second}`
 }
@@ -37,7 +41,8 @@ export function unscorable({ task, answers }: TaskSample): string | undefined {
 export function promptOf(sample: TaskSample, candidate: string | undefined): PromptStart {
   const { before, border, after } = templates[sample.task]!(sample)
   if (candidate === undefined) return { before: '', key: '', after }
-  return { before, key: candidate, after: border === ' ' && /\s$/.test(candidate) ? after : border + after }
+  const joined = border === ' ' ? spaced(candidate, after).slice(candidate.length) : border + after
+  return { before, key: candidate, after: joined }
 }
 
 /** Answers that say something. */

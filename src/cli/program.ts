@@ -7,6 +7,7 @@ import { evalCommand } from './commands/eval.ts'
 import { expertsCommand } from './commands/experts.ts'
 import { infoCommand } from './commands/info.ts'
 import { reportCommand } from './commands/report.ts'
+import { rewardCommand } from './commands/reward.ts'
 import { routeCommand } from './commands/route.ts'
 import { searchCommand } from './commands/search.ts'
 import { studyCommand } from './commands/study.ts'
@@ -47,6 +48,7 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
     deleteCommand,
     expertsCommand,
     trainCommand,
+    rewardCommand,
     evalCommand,
     studyCommand,
     reportCommand,
@@ -71,7 +73,7 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
 /** A mistake on the command line that only the engine could see. */
 function isUsage(error: unknown): boolean {
   if (error instanceof UsageError) return true
-  return PilotfishError.is(error) && ['INVALID_ARGUMENT', 'INVALID_FILTER', 'UNKNOWN_EXPERT'].includes(error.code)
+  return PilotfishError.is(error) && ['INVALID_ARGUMENT', 'INVALID_FILTER', 'UNKNOWN_EXPERT', 'UNKNOWN_TASK'].includes(error.code)
 }
 
 function stackOf(error: Error): string {

@@ -207,6 +207,14 @@ describe('langchainExpert', () => {
     await engine.close()
   })
 
+  it('may be bound to a task', async () => {
+    const engine = await toyEngine()
+    await engine.experts.add(await langchainExpert({ name: 'garden', task: 'tool', embeddings: garden(), id: 'garden-1', dimensions: 2 }))
+
+    expect((await engine.route('tulip', { task: 'tool' })).experts[0]!.name).toBe('garden')
+    await engine.close()
+  })
+
   it('leaves the engine as it was when the embeddings fail', async () => {
     const engine = await toyEngine()
     await engine.add(toyDocuments)

@@ -107,6 +107,19 @@ describe('PilotfishRetriever', () => {
     await expect(new PilotfishRetriever({ engine, expert: 'law' }).invoke('x')).rejects.toThrow(UnknownExpertError)
   })
 
+  it('asks the experts of a task', async () => {
+    await engine.experts.add({ kind: 'lexical', name: 'tools', task: 'tool' })
+
+    const found = await new PilotfishRetriever({ engine, task: 'tool', withScores: true }).invoke(shell)
+    const batch = await new PilotfishRetriever({ engine, task: 'tool', withScores: true }).batch([shell])
+
+    expect(new Set([...found, ...batch.flat()].map(({ metadata }) => metadata.pilotfish.expert))).toEqual(new Set(['tools']))
+    await expect(new PilotfishRetriever({ engine, task: 'qa' }).invoke('x')).rejects.toMatchObject({
+      code: 'UNKNOWN_TASK',
+      known: ['tool'],
+    })
+  })
+
   it('adds scores only when asked, under one key', async () => {
     const plain = await new PilotfishRetriever({ engine }).invoke(medical)
     const [scored] = await new PilotfishRetriever({ engine, withScores: true }).invoke(medical)

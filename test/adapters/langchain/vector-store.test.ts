@@ -53,6 +53,15 @@ describe('PilotfishVectorStore', () => {
     expect(found.map(({ id, metadata }) => [id, metadata.pilotfish.expert])).toEqual([['s1', 'shell']])
   })
 
+  it('can be bound to a task', async () => {
+    const store = await filled({ task: 'tool', withScores: true })
+    await store.engine.experts.add({ kind: 'lexical', name: 'tools', task: 'tool' })
+
+    const [found] = await store.similaritySearch('tar', 1)
+
+    expect(found!.metadata.pilotfish.expert).toBe('tools')
+  })
+
   it('is made from texts or documents, and keeps the engine it was given', async () => {
     const engine = await toyEngine()
 

@@ -152,9 +152,15 @@ describe('llamaindexEncoder', () => {
 
 describe('llamaindexExpert', () => {
   it('has both sides of the embedding under ids of their own', async () => {
-    const expert = await llamaindexExpert({ name: 'counting', embedding: new CountingEmbedding(), id: 'toy', description: 'Counts words' })
+    const expert = await llamaindexExpert({
+      name: 'counting',
+      embedding: new CountingEmbedding(),
+      id: 'toy',
+      description: 'Counts words',
+      task: 'qa',
+    })
 
-    expect(expert).toMatchObject({ kind: 'remote', name: 'counting', description: 'Counts words' })
+    expect(expert).toMatchObject({ kind: 'remote', name: 'counting', description: 'Counts words', task: 'qa' })
     expect([expert.documentEncoder.id, expert.queryEncoder.id]).toEqual(['toy', 'toy#query'])
     expect((await expert.queryEncoder.encode(['tar lease']))[0]).not.toEqual((await expert.documentEncoder.encode(['tar lease']))[0])
   })

@@ -52,6 +52,19 @@ describe('PilotfishRetriever', () => {
     expect(nodes.map(({ node, score }) => [node.id_, score])).toEqual(hits.map(({ document, score }) => [document.id, score]))
   })
 
+  it('asks the experts of a task', async () => {
+    await engine.experts.add({ kind: 'lexical', name: 'tools', task: 'tool' })
+    const routes: Retrieval['route'][] = []
+
+    await new PilotfishRetriever({ engine, task: 'tool', onRoute: ({ route }) => routes.push(route) }).retrieve('archive a file')
+
+    expect(routes[0]!.experts).toEqual([{ name: 'tools', weight: 1 }])
+    await expect(new PilotfishRetriever({ engine, task: 'qa' }).retrieve('x')).rejects.toMatchObject({
+      code: 'UNKNOWN_TASK',
+      known: ['tool'],
+    })
+  })
+
   it('filters with Pilotfish’s filters or LlamaIndex’s', async () => {
     const own = new PilotfishRetriever({ engine, filter: { year: { $gte: 2021 } } })
     const theirs = new PilotfishRetriever({ engine, filter: { filters: [{ key: 'year', operator: '>=', value: 2021 }] } })

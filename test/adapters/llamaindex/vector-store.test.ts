@@ -208,6 +208,16 @@ describe('PilotfishVectorStore', () => {
 
     expect(routes[0]!.route).toMatchObject({ decision: 'forced', experts: [{ name: 'medical' }] })
   })
+
+  it('asks the experts of the task that customParams name', async () => {
+    await engine.experts.add({ kind: 'lexical', name: 'tools', task: 'tool' })
+    const routes: Retrieval[] = []
+    store = new PilotfishVectorStore({ engine, onRoute: (retrieval) => routes.push(retrieval) })
+
+    await store.query(question('kill a process', { customParams: { task: 'tool' } }))
+
+    expect(routes[0]!.route.experts).toEqual([{ name: 'tools', weight: 1 }])
+  })
 })
 
 describe('a VectorStoreIndex over Pilotfish', () => {

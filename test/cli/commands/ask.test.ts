@@ -56,6 +56,29 @@ describe('pilotfish search', () => {
     })
   })
 
+  it('asks experts of a task, and names the tasks there are where there is no such', async () => {
+    const bound = terminal([
+      { kind: 'lexical', name: 'words', task: 'tool' },
+      { kind: 'lexical', name: 'rules', task: 'law' },
+    ])
+
+    const [found, route] = [
+      await bound.execute('search', 'a process', '--index', index, '--task', 'tool', '--json'),
+      await bound.execute('route', 'a process', '--task', 'law', '--json'),
+    ]
+
+    expect(found.json()).toMatchObject({ route: { decision: 'forced', experts: [{ name: 'words' }] } })
+    expect(route.json()).toMatchObject({ experts: [{ name: 'rules' }] })
+    for (const command of [
+      ['search', 'x', '--index', index],
+      ['route', 'x'],
+    ])
+      expect(await bound.execute(...command, '--task', 'qa')).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('No expert is bound to the task "qa". Tasks of experts that are here: tool, law.'),
+      })
+  })
+
   it('says so when nothing is found', async () => {
     expect((await shell.execute('search', 'x', '--index', index, '--filter', '{"domain":"none"}')).stdout).toContain('nothing found')
   })
@@ -108,6 +131,12 @@ describe('pilotfish experts', () => {
     expect(stdout).toMatch(
       /general +model +\(asked when named, or when no expert fits\)\nmedical +adapter +Knows fever, dose, child\nshell/,
     )
+  })
+
+  it('says what tasks they are bound to', async () => {
+    const { stdout } = await terminal([{ kind: 'lexical', name: 'words', description: 'All', task: 'tool' }]).execute('experts')
+
+    expect(stdout).toMatch(/^words +lexical +All \(asked when named, or for the task tool\)$/m)
   })
 
   it('says what they were worth on held-out questions, and which arrived after the base', async () => {

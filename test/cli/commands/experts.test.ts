@@ -78,6 +78,43 @@ describe('pilotfish experts add', () => {
     expect(stdout).toContain(`--pack ${pack} --expert law`)
   })
 
+  it('makes an expert of the base and a task, and says that the task asks it', async () => {
+    const pack = transformerPack()
+    const { execute } = terminal()
+
+    const { stdout } = await execute('experts', 'add', '--name', 'qa-instructions', '--task', 'qa', '--pack', pack)
+    const info = await execute('experts', 'info', 'qa-instructions', '--pack', pack)
+
+    expect(stdout).toContain(`qa-instructions, an instruction expert for the task qa, is in ${pack}.`)
+    expect(stdout).toContain('when named or for its task: the router knows no questions of it')
+    expect(stdout).toContain(`--pack ${pack} --task qa`)
+    expect(stdout).toContain('--reembed once')
+    expect(info.stdout).toMatch(
+      /^qa-instructions instruction\n {2}task +qa\n {2}before +questions "Represent this query .*documents "Represent/,
+    )
+    expect(info.stdout).toContain('asked     when named, or for its task')
+    expect(info.stdout).toContain('another behind its instruction')
+    expect(await execute('experts', 'add', '--name', 'x', '--pack', pack)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('or none, and one of the six tasks'),
+    })
+  })
+
+  it('binds what it adds to a task, with the prompts and the document side it is told', async () => {
+    const pack = transformerPack()
+    const add = (...rest: string[]) => terminal().execute('experts', 'add', ...rest, '--task', 'tool', '--pack', pack, '--json')
+
+    const tied = await add(peftFixture('single'), '--name', 'tied', '--own-documents', '--query-prompt', 'Q: ', '--document-prompt', 'D: ')
+    await add(tinyBert, '--name', 'clinic', '--query-prompt', 'Q: ')
+
+    expect(tied.json()).toMatchObject({ name: 'tied', kind: 'lora', task: 'tool', sharesSpace: false })
+    const [lora, model] = (await openPack(pack)).manifest.experts
+    expect(lora).toMatchObject({ task: 'tool', documents: 'own', instructions: { query: 'Q: ', document: 'D: ' } })
+    expect(model).toMatchObject({ task: 'tool', model: { queryPrompt: 'Q: ', documentPrompt: 'document' } })
+    expect(model).not.toHaveProperty('instructions')
+    expect(await add(peftFixture('single'), '--name', 'x', '--own-documents', '--base-documents')).toMatchObject({ code: 2 })
+  })
+
   it('takes what it is told of a model and of an endpoint', async () => {
     const [pack, server] = [tablePack(), await fakeEndpoint()]
     const { execute } = terminal()

@@ -20,12 +20,12 @@ export function listExpertsCommand(environment: Environment, end: (code: ExitCod
         const experts = engine.experts.list()
         const { bold, dim } = palette(environment.stdout, environment.variables)
         const width = lineWidth(environment.stdout.columns)
+        const kinds = Math.max(8, ...experts.map(({ kind }) => kind.length))
         const lines = experts.flatMap((expert) => {
           const { name, kind, description, task, routed } = expert
-          const asked = routed ? '' : `(asked ${task === undefined ? 'when named, or when no expert fits' : 'when named, or for its task'})`
-          const note = [description, task && `task ${task}`, asked].filter(Boolean).join(' ')
-          const [first = '', ...more] = [...wrap(note, width - 24, 3), ...wrap(figuresLine(expert), width - 24, 3).map(dim)]
-          return [`${bold(column(name, 14))} ${dim(column(kind, 8))} ${first}`, ...more.map((line) => ' '.repeat(24) + line)]
+          const note = [description, whenAsked(routed, task)].filter((part) => part !== '').join(' ')
+          const [first = '', ...more] = [...wrap(note, width - 16 - kinds, 3), ...wrap(figuresLine(expert), width - 16 - kinds, 3).map(dim)]
+          return [`${bold(column(name, 14))} ${dim(column(kind, kinds))} ${first}`, ...more.map((line) => ' '.repeat(16 + kinds) + line)]
         })
         environment.stdout.write(`${json ? JSON.stringify(experts, undefined, 2) : lines.join('\n')}\n`)
         end(0)
@@ -33,4 +33,9 @@ export function listExpertsCommand(environment: Environment, end: (code: ExitCod
         await engine.close()
       }
     })
+}
+
+function whenAsked(routed: boolean, task: string | undefined): string {
+  if (task !== undefined) return routed ? `(also asked for the task ${task})` : `(asked when named, or for the task ${task})`
+  return routed ? '' : '(asked when named, or when no expert fits)'
 }

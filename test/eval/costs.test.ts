@@ -10,6 +10,10 @@ const experts = new Map<string, Expert>([
   ['general', { kind: 'model', name: 'general', queryEncoder: base, documentEncoder: base }],
   ['adapter', toyExpert('adapter', medicalWords, base, medicalWords)],
   ['table', { kind: 'table', name: 'table', queryEncoder: toyEncoder(medicalWords, 'table'), documentEncoder: base }],
+  [
+    'instruction',
+    { kind: 'instruction', name: 'instruction', queryEncoder: toyEncoder(medicalWords, 'instructed'), documentEncoder: base },
+  ],
   ['model', { kind: 'model', name: 'model', queryEncoder: own, documentEncoder: own }],
   ['words', { kind: 'lexical', name: 'words' }],
 ])
@@ -25,6 +29,7 @@ describe('costOf', () => {
     [['general'], {}, { passes: 1, lookups: 0, stores: 1, lexical: 0 }],
     [['adapter'], {}, { passes: 1, lookups: 0, stores: 1, lexical: 0 }],
     [['table'], {}, { passes: 1, lookups: 1, stores: 1, lexical: 0 }],
+    [['instruction'], {}, { passes: 2, lookups: 0, stores: 1, lexical: 0 }],
     [['model'], {}, { passes: 2, lookups: 0, stores: 1, lexical: 0 }],
     [['table', 'general'], {}, { passes: 1, lookups: 1, stores: 2, lexical: 0 }],
     [['model', 'adapter'], { lexicalWeight: 0.3 }, { passes: 2, lookups: 0, stores: 2, lexical: 1 }],

@@ -16,6 +16,8 @@ import { memoryStore } from '../../src/store/memory.ts'
 import { adapterFile, buildPilots, tableFile, type PilotSet } from '../../src/train/index.ts'
 import type { Vector } from '../../src/vector.ts'
 import { expectClose } from '../conformance/encoder.ts'
+import { evaluatePack } from '../../src/eval/index.ts'
+import { beir } from '../eval/beir-fixture.ts'
 import { everydayPairs } from '../pack-training/pairs.ts'
 import { clinic, clinicFiles, law, lawFiles, peftFixture, tablePack, transformerPack } from './packs.ts'
 
@@ -237,6 +239,24 @@ describe('experts of tasks in one pack', () => {
     expect(encoders.size).toBe(3)
     expect(router.experts).toEqual(['answers', 'tied', 'law'])
     expect(Object.keys(calibration.similarity.experts).sort()).toEqual(['answers', 'general', 'law', 'tied'])
+  })
+
+  it('are evaluated like any other, alone and as rivals', async () => {
+    const set = await beir(
+      'loans',
+      Object.fromEntries(everydayPairs.map(({ document }, i) => [`d${i}`, String(document)])),
+      Object.fromEntries(everydayPairs.map(({ query }, i) => [`q${i}`, [query, `d${i}`]])),
+    )
+    const systems = ['general', 'expert:answers', 'expert:tied', 'expert:law', 'routed', 'oracle:query']
+    const pack = await loadPack(transformerPack(all, files()))
+    onTestFinished(() => pack.close())
+
+    const result = await evaluatePack(pack, [set], { systems })
+
+    const scores = systems.map((system) => result.systems[system]!.mean['ndcg@10']!)
+    for (const score of scores) expect(score).toBeGreaterThan(0)
+    expect(Math.max(...scores)).toBe(scores.at(-1))
+    expect(new Set(scores.slice(0, 4)).size).toBeGreaterThan(1)
   })
 
   it('are closed with it, every one', async () => {

@@ -4,6 +4,7 @@ import { PilotfishError } from '../errors.ts'
 import { addCommand } from './commands/add.ts'
 import { deleteCommand } from './commands/delete.ts'
 import { evalCommand } from './commands/eval.ts'
+import { evalTasksCommand } from './commands/eval-tasks.ts'
 import { expertsCommand } from './commands/experts.ts'
 import { infoCommand } from './commands/info.ts'
 import { reportCommand } from './commands/report.ts'
@@ -50,6 +51,7 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
     trainCommand,
     rewardCommand,
     evalCommand,
+    evalTasksCommand,
     studyCommand,
     reportCommand,
   ]) {

@@ -1,5 +1,5 @@
 import { PilotfishError } from '../errors.ts'
-import { readRewardLines, type RewardLineOptions } from './lines.ts'
+import { problemOf, readRewardLines, type RewardLineOptions, type RewardProblem } from './lines.ts'
 import { noCost, type Reward } from './reward.ts'
 
 /** What scoring a file takes. */
@@ -27,6 +27,8 @@ export interface EstimateOptions extends RewardLineOptions {
   readonly probe?: boolean
   readonly pricePerMillionTokens?: number
   readonly signal?: AbortSignal
+  /** A line that cannot be understood. */
+  readonly onProblem?: (problem: RewardProblem) => void
 }
 
 /** Candidates that are scored to see how long it takes. */
@@ -37,13 +39,14 @@ const probed = 4
  * @throws InvalidDataError for a file that cannot be read, and whatever the reward throws
  */
 export async function estimateReward(options: EstimateOptions): Promise<RewardEstimate> {
-  const { reward, after = 0, probe = true, pricePerMillionTokens, signal } = options
+  const { reward, after = 0, probe = true, pricePerMillionTokens, signal, onProblem } = options
   const sum = { samples: 0, prompts: 0, characters: 0, drawn: 0, bad: 0 }
   let measured: { readonly seconds: number; readonly tokens: number; readonly characters: number } | undefined
   for await (const item of readRewardLines(options)) {
     signal?.throwIfAborted()
     if ('error' in item) {
       sum.bad++
+      onProblem?.(problemOf(item))
       continue
     }
     if (item.line <= after) continue

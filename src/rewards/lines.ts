@@ -28,3 +28,15 @@ export async function* readRewardLines({ data, task, limit = Infinity }: RewardL
     }
   }
 }
+
+/** A line that is left out. */
+export interface RewardProblem {
+  readonly file: string
+  readonly line: number
+  /** Completes a sentence: "has no candidates". */
+  readonly reason: string
+}
+
+export function problemOf({ line, error }: { readonly line: number; readonly error: InvalidDataError }): RewardProblem {
+  return { file: error.path, line, reason: error.message.slice(`${error.path}, line ${line}, `.length).replace(/\.$/, '') }
+}

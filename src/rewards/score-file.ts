@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { InvalidArgumentError, InvalidDataError, ScoringStoppedError } from '../errors.ts'
 import type { RetrievalTask } from '../tasks/task.ts'
 import { estimateReward, isOfOneLine, type RewardEstimate } from './estimate.ts'
-import { readRewardLines, type RewardLineOptions } from './lines.ts'
+import { problemOf, readRewardLines, type RewardLineOptions, type RewardProblem } from './lines.ts'
 import { noCost, type Reward, type RewardedSample } from './reward.ts'
 import { openScoredOutput, scoredLine, type ScoredOutput } from './scored-output.ts'
 import { scoringTally, type ScoredTask, type Tally } from './tally.ts'
@@ -16,7 +16,7 @@ export interface ScoreFileOptions extends RewardLineOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: ScoringProgress) => void
   /** A line that is left out, and why. */
-  readonly onProblem?: (problem: ScoringProblem) => void
+  readonly onProblem?: (problem: RewardProblem) => void
   /** Called before the first line is scored, unless all are: takes a short probe of the model. */
   readonly onEstimate?: (estimate: RewardEstimate) => void
   /** For the estimate. */
@@ -30,12 +30,6 @@ export interface ScoringProgress {
   readonly share: number
   /** `undefined` before there is something to go by. */
   readonly secondsLeft: number | undefined
-}
-
-export interface ScoringProblem {
-  readonly file: string
-  readonly line: number
-  readonly reason: string
 }
 
 export interface ScoredFile {
@@ -78,7 +72,7 @@ export async function scoreFile(options: ScoreFileOptions): Promise<ScoredFile> 
 
 /** What there is to do after an earlier call, announced when somebody wants to know. */
 async function workLeft(options: ScoreFileOptions, { lastLine }: ScoredOutput): Promise<RewardEstimate> {
-  const { onEstimate, strict: _strict, ...what } = options
+  const { onEstimate, onProblem: _said, ...what } = options
   const estimate = await estimateReward({ ...what, after: lastLine, probe: onEstimate !== undefined })
   if (estimate.samples > 0) onEstimate?.(estimate)
   return estimate
@@ -97,14 +91,10 @@ async function scoreLines(options: ScoreFileOptions, output: ScoredOutput, tally
       secondsLeft: share > 0 ? Math.max(0, seconds / share - seconds) : undefined,
     })
   }
-  const skip = (line: number, error: Error): void => {
-    const own = error instanceof InvalidDataError
-    if (strict) throw own ? error : new InvalidDataError(data, line, `cannot be scored: ${withoutStop(error.message)}`, error)
+  const skip = (line: number, error: InvalidDataError): void => {
+    if (strict) throw error
     skipped++
-    const reason = own
-      ? withoutStop(error.message.slice(`${data}, line ${line}, `.length))
-      : `cannot be scored: ${withoutStop(error.message)}`
-    onProblem?.({ file: data, line, reason })
+    onProblem?.(problemOf({ line, error }))
   }
 
   report()
@@ -122,7 +112,7 @@ async function scoreLines(options: ScoreFileOptions, output: ScoredOutput, tally
     } catch (error) {
       signal?.throwIfAborted()
       if (isOfOneLine(error)) {
-        skip(line, error)
+        skip(line, new InvalidDataError(data, line, `cannot be scored: ${error.message.replace(/\.$/, '')}`, error))
         continue
       }
       throw new ScoringStoppedError(data, line, out, output.kept + written, error instanceof Error ? error : new Error(String(error)))
@@ -136,9 +126,4 @@ async function scoreLines(options: ScoreFileOptions, output: ScoredOutput, tally
     report()
   }
   return { written, skipped }
-}
-
-/** An error's message within a sentence of our own. */
-function withoutStop(message: string): string {
-  return message.replace(/\.$/, '')
 }

@@ -2,7 +2,7 @@ import { Option, type Command } from 'commander'
 import type { Reward, ScoreFileOptions } from '../../train/index.ts'
 import { retrievalTasks, type RetrievalTask } from '../../tasks/task.ts'
 import { problemLog } from '../display/problems.ts'
-import { progressView } from '../display/progress.ts'
+import { progressView, type Progress } from '../display/progress.ts'
 import { estimateText, scoredText } from '../display/reward.ts'
 import { palette } from '../display/colour.ts'
 import { UsageError, type Environment, type ExitCode } from '../environment.ts'
@@ -97,7 +97,7 @@ async function reward(options: RewardCommandOptions, environment: Environment): 
   }
   let model: Opened | undefined
   try {
-    model = await openReward(options, stop.signal)
+    model = await openReward(options, stop.signal, fetching(environment, quiet))
     if (estimate) {
       const found = await estimateReward({ ...what, reward: model.reward, onProblem: log.report })
       environment.stdout.write(json ? `${JSON.stringify(found, undefined, 2)}\n` : estimateText(found))
@@ -136,7 +136,32 @@ interface Opened {
   close(): Promise<void>
 }
 
-async function openReward(options: RewardCommandOptions, signal: AbortSignal): Promise<Opened> {
+/** Shows how far a model's files are fetched. */
+function fetching(environment: Environment, quiet: boolean): Fetching {
+  let view: Progress | undefined
+  return {
+    update({ done, total }) {
+      view ??= progressView(environment.stderr, { label: 'Fetching', units: ['MB', 'MB/s'], quiet })
+      view.update({ done: done / 1e6, share: total ? done / total : 0 })
+    },
+    stop: () => view?.stop(),
+  }
+}
+
+interface Fetching {
+  update(progress: { readonly done: number; readonly total: number | undefined }): void
+  stop(): void
+}
+
+async function openReward(options: RewardCommandOptions, signal: AbortSignal, fetched: Fetching): Promise<Opened> {
+  try {
+    return await open(options, signal, fetched)
+  } finally {
+    fetched.stop()
+  }
+}
+
+async function open(options: RewardCommandOptions, signal: AbortSignal, fetched: Fetching): Promise<Opened> {
   const { causalLanguageModel, crossEncoderReward, endpointLanguageModel, likelihoodReward, rankReward } =
     await import('../../train/index.ts')
   const { model, kind, window, dtype, threads, offline, modelName, apiKeyVariable, concurrency, samples, maxTokens, seed } = options
@@ -145,6 +170,7 @@ async function openReward(options: RewardCommandOptions, signal: AbortSignal): P
   if (isUrl && modelName === undefined) throw new UsageError('Name the model behind the endpoint (--model-name NAME).')
   const local = {
     signal,
+    onProgress: fetched.update,
     ...(window !== undefined && { window }),
     ...(dtype && { dtype }),
     ...(threads !== undefined && { threads }),

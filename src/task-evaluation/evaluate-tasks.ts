@@ -72,7 +72,7 @@ export async function evaluateTasks(samples: readonly TaskSample[], options: Eva
     samples: samples.length,
     k,
     seed,
-    ...(model && { model: { id: model.id, window: model.window } }),
+    ...(model && { model: { id: model.id, ...(Number.isFinite(model.window) && { window: model.window }) } }),
     tasks,
     seconds: (performance.now() - started) / 1000,
   }

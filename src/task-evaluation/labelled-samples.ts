@@ -33,6 +33,9 @@ export function exemplarOf(candidate: string): Exemplar | undefined {
   return at <= 0 ? undefined : { text: candidate.slice(0, at), label: candidate.slice(at + 1).trim() }
 }
 
+/** Why samples of other tasks say nothing about labels. */
+export const noExample = 'is no worked example'
+
 /** Reads samples as questions with exemplars: their candidates are worked examples, and the answer is a label that some of them have. */
 export function labelledSamples() {
   const known = new WeakMap<
@@ -50,7 +53,7 @@ export function labelledSamples() {
   return {
     /** Why a sample says nothing about exemplars. */
     whyNot(sample: TaskSample): string | undefined {
-      if (sample.task !== 'icl') return 'is no worked example'
+      if (sample.task !== 'icl') return noExample
       const label = answersOf(sample)[0]?.trim()
       if (label === undefined) return 'has no answers'
       const { exemplars, options } = read(sample.candidates)

@@ -21,7 +21,7 @@ export interface TaskEvaluation {
   readonly k: number
   readonly seed: number
   /** The language model that was asked. */
-  readonly model?: { readonly id: string; readonly window: number }
+  readonly model?: { readonly id: string; readonly window?: number }
   readonly tasks: Readonly<Partial<Record<RetrievalTask, TaskFigures>>>
   readonly seconds: number
 }

@@ -1,0 +1,106 @@
+import { InvalidArgumentError } from 'commander'
+import type { BeirSet, ReadExemplarsOptions, TaskSets } from '../../../eval/index.ts'
+import type { TaskSample } from '../../../tasks/sample.ts'
+import { isRetrievalTask, retrievalTasks, type RetrievalTask } from '../../../tasks/task.ts'
+import type { LanguageModel } from '../../../train/index.ts'
+import type { BadLines } from '../../bad-lines.ts'
+import type { Progress } from '../../display/progress.ts'
+import { UsageError, type Environment } from '../../environment.ts'
+import { nameList } from '../../options.ts'
+import { beirDirectories } from '../eval.ts'
+
+export interface EvalTasksOptions {
+  readonly samples?: readonly string[]
+  readonly task?: RetrievalTask
+  readonly exemplars?: string
+  readonly questions?: string
+  readonly limit?: number
+  readonly model?: string
+  readonly endpoint?: string
+  readonly keyVariable?: string
+  readonly window?: number
+  readonly k: number
+  readonly cutoff?: number
+  readonly seed: number
+  readonly sets?: ReadonlyMap<RetrievalTask, readonly string[]>
+  readonly split: string
+  readonly merged?: boolean
+  readonly pack?: string
+  readonly skipBad?: boolean
+  /** A directory, `false` for none, `true` for the usual one. */
+  readonly cache: string | boolean
+  readonly out?: string
+  /** A file, or `true` for standard output. */
+  readonly json?: string | true
+  readonly quiet?: boolean
+}
+
+export interface Circumstances {
+  readonly options: EvalTasksOptions
+  readonly environment: Environment
+  readonly signal: AbortSignal
+  readonly bad: BadLines
+  readonly progress: Progress
+}
+
+export function checkUsage({ samples, sets, exemplars, questions, model, endpoint, keyVariable, window }: EvalTasksOptions): void {
+  if (!samples && !sets && exemplars === undefined && questions === undefined)
+    throw new UsageError('Give --samples, --exemplars with --questions, or --sets.')
+  if ((exemplars === undefined) !== (questions === undefined))
+    throw new UsageError('--exemplars are found for --questions: give both, or neither.')
+  if (endpoint !== undefined && model === undefined) throw new UsageError('--endpoint serves a model: name it with --model.')
+  if (keyVariable !== undefined && endpoint === undefined) throw new UsageError("--key-variable holds an endpoint's key: give --endpoint.")
+  if (window !== undefined && model === undefined) throw new UsageError("--window is a model's: give --model.")
+  if (model !== undefined && !samples && exemplars === undefined)
+    throw new UsageError('--model reads what is chosen for --samples or --questions: give one of them, or leave it out.')
+}
+
+export async function readAll({ options, bad, signal }: Circumstances): Promise<TaskSample[]> {
+  const { exemplarSamples, readExemplars } = await import('../../../eval/index.ts')
+  const { readSamples } = await import('../../../index.ts')
+  const { samples, task, exemplars, questions, limit, skipBad = false } = options
+  const limited = limit === undefined ? {} : { limit }
+  const read = samples
+    ? await readSamples(samples, {
+        strict: !skipBad,
+        ...limited,
+        ...(task && { task }),
+        ...(bad.hook.onBadLine && { onProblem: bad.hook.onBadLine }),
+        signal,
+      })
+    : []
+  if (exemplars === undefined || questions === undefined) return read
+  const how: ReadExemplarsOptions = { ...bad.hook, signal }
+  return [...read, ...exemplarSamples(await readExemplars(exemplars, how), await readExemplars(questions, { ...how, ...limited }))]
+}
+
+export async function setsOf({ options: { sets }, bad }: Circumstances): Promise<TaskSets | undefined> {
+  if (!sets) return undefined
+  const { readBeir } = await import('../../../eval/index.ts')
+  const found: Partial<Record<RetrievalTask, BeirSet[]>> = {}
+  for (const [task, paths] of sets)
+    found[task] = await Promise.all((await beirDirectories(paths)).map((directory) => readBeir(directory, bad.hook)))
+  return found
+}
+
+export async function openModel({ options, environment, signal }: Circumstances): Promise<LanguageModel | undefined> {
+  const { model, endpoint, keyVariable, window } = options
+  if (model === undefined) return undefined
+  const { causalLanguageModel, endpointLanguageModel } = await import('../../../train/index.ts')
+  const limited = window === undefined ? {} : { window }
+  if (endpoint === undefined) return causalLanguageModel(model, { ...limited, signal })
+  const key = keyVariable === undefined ? undefined : environment.variables[keyVariable]
+  if (keyVariable !== undefined && key === undefined) throw new UsageError(`The environment variable ${keyVariable} is not set.`)
+  return endpointLanguageModel({ url: endpoint, model, ...limited, ...(key !== undefined && { apiKey: key }) })
+}
+
+/** `tool=a,b` after what was given before. */
+export function taskSets(
+  text: string,
+  before: ReadonlyMap<RetrievalTask, readonly string[]> = new Map(),
+): ReadonlyMap<RetrievalTask, readonly string[]> {
+  const [task, ...rest] = text.split('=')
+  if (!isRetrievalTask(task) || rest.length === 0)
+    throw new InvalidArgumentError(`Write TASK=DIR,DIR with one of the tasks ${retrievalTasks.join(', ')}.`)
+  return new Map([...before, [task, [...(before.get(task) ?? []), ...nameList(rest.join('='))]]])
+}

@@ -131,7 +131,8 @@ describe('training from rewards', () => {
 })
 
 describe('the training log', () => {
-  const both = [taught('easy', 200, { loss: gradedLoss }), taught('hard', 200, { loss: gradedLoss, shuffle: true })]
+  const loss = { contrastive: 0, distillation: { kind: 'graded', studentTemperature: 0.05 } } as const
+  const both = [taught('easy', 200, { loss }), taught('hard', 200, { loss, shuffle: true })]
   const logOf = async (more: { homogeneous?: boolean; selfPaced?: boolean }): Promise<TrainingLogEntry[]> => {
     const log: TrainingLogEntry[] = []
     await trainExpert({ ...options, ...more, method: 'table', base: table, pull: 0, pairs: both, onLog: (entry) => log.push(entry) })

@@ -20,12 +20,13 @@ function rowsOf(losses: LossSettings, more: Partial<LossRows> = {}): LossRows {
 }
 
 const lossAt = (values: Float64Array, rows: LossRows): number =>
-  lossOfTerms(Float32Array.from(values), columns, lossTerms(rows), temperature)
+  lossOfTerms(Float32Array.from(values), columns, lossTerms(rows, temperature))
 
 /** The formulas as the papers write them, one number at a time. */
-const exp = (row: number, column: number): number => Math.exp(cosines[row * columns + column]! / temperature)
-const share = (row: number, column: number, among: readonly number[]): number =>
-  exp(row, column) / among.reduce((sum, other) => sum + exp(row, other), 0)
+const share = (row: number, column: number, among: readonly number[], divisor = temperature): number => {
+  const exp = (each: number): number => Math.exp(cosines[row * columns + each]! / divisor)
+  return exp(column) / among.reduce((sum, other) => sum + exp(other), 0)
+}
 const all = [0, 1, 2, 3, 4, 5, 6]
 const softmaxOf = (values: readonly number[]): number[] => values.map((v) => Math.exp(v) / values.reduce((sum, w) => sum + Math.exp(w), 0))
 
@@ -35,7 +36,7 @@ const references: Record<string, { settings: LossSettings; expected: () => numbe
     expected: () => (-Math.log(share(0, 1, all)) - Math.log(share(1, 5, all))) / 2,
   },
   'graded distillation: softmax(rewards) times −log softmax of each candidate among worse ones and those of other queries': {
-    settings: { contrastive: 0, distillation: { kind: 'graded' } },
+    settings: { contrastive: 0, distillation: { kind: 'graded', studentTemperature: temperature } },
     expected: () => {
       const first = softmaxOf(rewards[0]!.values)
       const second = softmaxOf(rewards[1]!.values)
@@ -51,12 +52,12 @@ const references: Record<string, { settings: LossSettings; expected: () => numbe
     },
   },
   'KL(softmax(rewards / T) ‖ softmax(cosines / τ)) over the own candidates': {
-    settings: { contrastive: 0, distillation: { kind: 'kl', temperature: 0.5 } },
+    settings: { contrastive: 0, distillation: { kind: 'kl', temperature: 0.5, studentTemperature: 0.3 } },
     expected: () => {
       const divergence = (row: number): number => {
         const { columns: own, values } = rewards[row]!
         const teacher = softmaxOf(values.map((value) => value / 0.5))
-        return teacher.reduce((sum, p, i) => sum + p * (Math.log(p) - Math.log(share(row, own[i]!, own))), 0)
+        return teacher.reduce((sum, p, i) => sum + p * (Math.log(p) - Math.log(share(row, own[i]!, own, 0.3))), 0)
       }
       return (divergence(0) + divergence(1)) / 2
     },
@@ -69,7 +70,7 @@ const references: Record<string, { settings: LossSettings; expected: () => numbe
         [0, 1].reduce((sum, row) => {
           const { columns: own, values } = rewards[row]!
           const teacher = softmaxOf(values)
-          return sum + teacher.reduce((total, p, i) => total + p * (Math.log(p) - Math.log(share(row, own[i]!, own))), 0) / 2
+          return sum + teacher.reduce((total, p, i) => total + p * (Math.log(p) - Math.log(share(row, own[i]!, own, 0.4))), 0) / 2
         }, 0),
   },
 }
@@ -83,7 +84,7 @@ describe('losses', () => {
     it(`have the gradient that central differences find: ${name}`, () => {
       const rows = rowsOf(settings)
       const gradient = Float32Array.from(cosines)
-      lossOfTerms(gradient, columns, lossTerms(rows), temperature)
+      lossOfTerms(gradient, columns, lossTerms(rows, temperature))
       const h = 1e-3
       cosines.forEach((_, i) => {
         const shifted = (by: number): number => lossAt(cosines.map((value, j) => (i === j ? value + by : value)) as Float64Array, rows)
@@ -94,7 +95,7 @@ describe('losses', () => {
   }
 
   it('set candidates of equal reward not against each other', () => {
-    const settings: LossSettings = { contrastive: 0, distillation: { kind: 'graded' } }
+    const settings: LossSettings = { contrastive: 0, distillation: { kind: 'graded', studentTemperature: temperature } }
     const equal = [{ columns: [0, 1], values: [1, 1] }, undefined]
     const loss = lossAt(cosines, rowsOf(settings, { rewards: equal, losses: [settings, { contrastive: 1 }] }))
     const others = [2, 3, 4, 5, 6]
@@ -121,9 +122,7 @@ describe('losses', () => {
 
   it('are 0 for a student that is the teacher, where KL is asked for', () => {
     const student = new Float64Array(2 * columns)
-    rewards.forEach(({ columns: own, values }, row) =>
-      own.forEach((column, i) => (student[row * columns + column] = values[i]! * temperature)),
-    )
+    rewards.forEach(({ columns: own, values }, row) => own.forEach((column, i) => (student[row * columns + column] = values[i]! * 0.4)))
 
     expect(lossAt(student, rowsOf({ contrastive: 0, distillation: { kind: 'kl' } }))).toBeCloseTo(0, 5)
   })

@@ -217,7 +217,7 @@ async function fitStep(
   if (tied.length > 0) documents.set(units.subarray(rows * dimensions, (rows + columns) * dimensions))
   space.multiplyTransposed(units, documents, cosines, rows, columns, dimensions)
   const loss = lesson
-    ? lossOfTerms(cosines.subarray(0, rows * columns), columns, lossTerms({ columns, targets, masked, ...lesson }), temperature)
+    ? lossOfTerms(cosines.subarray(0, rows * columns), columns, lossTerms({ columns, targets, masked, ...lesson }, temperature))
     : infoNce(cosines, { rows, columns, targets, masked, temperature })
   transpose(documents, turned, columns, dimensions)
   space.multiplyTransposed(cosines, turned, upstream, rows, dimensions, columns)

@@ -20,7 +20,15 @@ export interface Distillation {
   readonly weight?: number
   /** Of the teacher: rewards are divided by it before the softmax. @default 1 */
   readonly temperature?: number
+  /**
+   * Of the student: cosines are divided by it before the softmax.
+   * @default 0.4, which found most on development queries, with frozen and with learning documents; the contrastive loss's own (0.05) made cosines
+   * of near misses count for too much
+   */
+  readonly studentTemperature?: number
 }
+
+export const usualStudentTemperature = 0.4
 
 /** How a task was trained in LLM-Embedder's released run. */
 export interface TaskRecipe {
@@ -46,13 +54,15 @@ export const releasedRecipes: Readonly<Record<RetrievalTask, TaskRecipe>> = {
 
 /** @throws InvalidArgumentError */
 export function checkLoss({ contrastive: share = 1, distillation }: LossSettings, name: string): void {
-  const { kind, weight = 1, temperature = 1 } = distillation ?? { kind: 'graded' as const }
+  const { kind, weight = 1, temperature = 1, studentTemperature = 1 } = distillation ?? { kind: 'graded' as const }
   if (!(share >= 0 && Number.isFinite(share))) throw new InvalidArgumentError(`${name}.contrastive`, `is ${share}, not a number from 0 on`)
   if (kind !== 'graded' && kind !== 'kl')
     throw new InvalidArgumentError(`${name}.distillation.kind`, `is ${JSON.stringify(kind)}`, 'Known are graded and kl.')
   if (!(weight >= 0 && Number.isFinite(weight)))
     throw new InvalidArgumentError(`${name}.distillation.weight`, `is ${weight}, not a number from 0 on`)
-  if (!(temperature > 0 && Number.isFinite(temperature)))
-    throw new InvalidArgumentError(`${name}.distillation.temperature`, `is ${temperature}, not a number above 0`)
+  for (const [which, value] of Object.entries({ temperature, studentTemperature })) {
+    if (!(value > 0 && Number.isFinite(value)))
+      throw new InvalidArgumentError(`${name}.distillation.${which}`, `is ${value}, not a number above 0`)
+  }
   if (share === 0 && (!distillation || weight === 0)) throw new InvalidArgumentError(name, 'has nothing that counts')
 }

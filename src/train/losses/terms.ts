@@ -1,13 +1,15 @@
-import type { LossSettings } from './loss.ts'
+import { usualStudentTemperature, type LossSettings } from './loss.ts'
 
 /**
  * A loss as cross-entropies: `offset − Σ targets · log softmax(cosines / temperature)`, each softmax over the columns that its term does not
- * mask. Contrastive learning, graded distillation and KL distillation are all of this form, so one gradient serves them.
+ * mask, at its own temperature. Contrastive learning, graded distillation and KL distillation are all of this form, so one gradient serves them.
  */
 export interface LossTerms {
   readonly count: number
   /** For each term the batch's row it is about. */
   readonly rows: Uint32Array
+  /** For each term what its cosines are divided by. */
+  readonly temperatures: Float64Array
   /** count × columns; means over the batch and weights are in them. */
   readonly targets: Float32Array
   /** count × columns: 1 for documents that the term's softmax does not see. */
@@ -36,13 +38,17 @@ export interface ColumnRewards {
 
 interface Term {
   readonly row: number
+  readonly temperature: number
   /** Columns and what −log softmax of each counts. */
   readonly targets: readonly (readonly [column: number, weight: number])[]
   readonly seen: (column: number) => boolean
 }
 
-/** A row without rewards learns by contrast alone, whatever its weight. */
-export function lossTerms({ columns, targets, masked, rewards, losses }: LossRows): LossTerms {
+/**
+ * A row without rewards learns by contrast alone, whatever its weight.
+ * @param temperature Of the contrastive loss.
+ */
+export function lossTerms({ columns, targets, masked, rewards, losses }: LossRows, temperature: number): LossTerms {
   const terms: Term[] = []
   const rows = targets.length
   let offset = 0
@@ -51,14 +57,15 @@ export function lossTerms({ columns, targets, masked, rewards, losses }: LossRow
     const taught = rewards[row]
     const other = (column: number): boolean => masked[row * columns + column] === 0
     const share = taught && distillation ? contrastive : Math.max(contrastive, 1)
-    if (share > 0) terms.push({ row, targets: [[target, share / rows]], seen: other })
+    if (share > 0) terms.push({ row, temperature, targets: [[target, share / rows]], seen: other })
     if (!taught || !distillation) return
-    const { kind, weight = 1, temperature = 1 } = distillation
+    const { kind, weight = 1, studentTemperature = usualStudentTemperature } = distillation
+    const about = { row, temperature: studentTemperature }
     if (weight === 0) return
-    const shares = softmax(taught.values.map((value) => value / temperature))
+    const shares = softmax(taught.values.map((value) => value / (distillation.temperature ?? 1)))
     if (kind === 'kl') {
       const own = new Set(taught.columns)
-      terms.push({ row, targets: taught.columns.map((column, i) => [column, (weight * shares[i]!) / rows]), seen: (c) => own.has(c) })
+      terms.push({ ...about, targets: taught.columns.map((column, i) => [column, (weight * shares[i]!) / rows]), seen: (c) => own.has(c) })
       for (const p of shares) if (p > 0) offset += (weight * p * Math.log(p)) / rows
       return
     }
@@ -66,7 +73,7 @@ export function lossTerms({ columns, targets, masked, rewards, losses }: LossRow
     taught.columns.forEach((column, i) => {
       const reward = taught.values[i]!
       const seen = (c: number): boolean => c === column || (rewardOf.has(c) ? rewardOf.get(c)! < reward : other(c))
-      terms.push({ row, targets: [[column, (weight * shares[i]!) / rows]], seen })
+      terms.push({ ...about, targets: [[column, (weight * shares[i]!) / rows]], seen })
     })
   })
   const flat = { targets: new Float32Array(terms.length * columns), masked: new Uint8Array(terms.length * columns) }
@@ -74,16 +81,18 @@ export function lossTerms({ columns, targets, masked, rewards, losses }: LossRow
     for (const [column, weight] of term.targets) flat.targets[t * columns + column]! += weight
     for (let c = 0; c < columns; c++) if (!term.seen(c)) flat.masked[t * columns + c] = 1
   })
-  return { count: terms.length, rows: Uint32Array.from(terms, ({ row }) => row), ...flat, offset }
+  const rowOf = Uint32Array.from(terms, ({ row }) => row)
+  const temperatures = Float64Array.from(terms, (term) => term.temperature)
+  return { count: terms.length, rows: rowOf, temperatures, ...flat, offset }
 }
 
 /** Replaces the cosines (rows × columns) by the loss's gradient with respect to them, and gives the loss in nats. */
-export function lossOfTerms(cosines: Float32Array, columns: number, terms: LossTerms, temperature: number): number {
+export function lossOfTerms(cosines: Float32Array, columns: number, terms: LossTerms): number {
   const gradient = new Float32Array(cosines.length)
   const powers = new Float64Array(columns)
   let loss = terms.offset
   for (let t = 0; t < terms.count; t++) {
-    const [from, at] = [terms.rows[t]! * columns, t * columns]
+    const [from, at, temperature] = [terms.rows[t]! * columns, t * columns, terms.temperatures[t]!]
     let [sum, weight, wanted] = [0, 0, 0]
     for (let c = 0; c < columns; c++) {
       // Cosines are at most 1, so the fixed shift of 1 keeps the exponential from overflowing.

@@ -117,5 +117,8 @@ describe('an instruction', () => {
 
     expect(() => instructionEncoder(base, undefined as unknown as string)).toThrow(/instruction is of type undefined, not a string/)
     expect(() => instructionEncoder(base, 'fever child dose tar')).toThrow(/prefix takes all of the 4 tokens/)
+    const long = instructionEncoder(await transformer(), 'tar '.repeat(100))
+    await expect(long.encode(['fever'])).rejects.toThrow(/instruction takes all of the \d+ tokens that are read of a text/)
+    await expect(long.encode(['fever'])).rejects.toMatchObject({ argument: 'instruction' })
   })
 })

@@ -32,7 +32,7 @@ export function answerOf(completion: Completion, prompt: string, answer: string,
   const shift = !(prompt + answer).startsWith(first) && offsets[1] === [...first].length ? offsets[1] : 0
   const places = [...values.keys()].filter((i) => {
     const from = offsets[i]! - shift
-    const to = (offsets[i + 1] ?? Infinity) - shift
+    const to = (offsets[i + 1] ?? offsets[i]! + [...(tokens[i] ?? '')].length) - shift
     return to > begin && from < end && (shift === 0 || i > 0)
   })
   if (places.length === 0) throw new EndpointFailure('it does not echo the prompt, or not with its places in the text')

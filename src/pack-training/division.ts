@@ -27,8 +27,8 @@ export function divide(pairs: readonly TrainingPair[] | TrainingSet | undefined,
   if (main.heldOut || main.queries.length >= few)
     return { sets: [divideSets([main], seed)[0]!, ...support], judges: 'held-out', madeUp: asMadeUp }
   if (main.queries.length < 5) throw tooSmall()
-  const { documents, queries } = main
-  return { sets: [{ documents, queries, madeUp: asMadeUp }, ...support], judges: 'folds', madeUp: asMadeUp }
+  const { heldOut: _none, ...all } = main
+  return { sets: [{ ...all, madeUp: asMadeUp }, ...support], judges: 'folds', madeUp: asMadeUp }
 }
 
 /** The questions that judge. */

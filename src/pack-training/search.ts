@@ -1,5 +1,6 @@
 import type { EncodeOptions, Encoder } from '../encoder/encoder.ts'
 import { ndcg } from '../eval/metrics/ndcg.ts'
+import { rewardGains } from '../eval/metrics/reward-ndcg.ts'
 import type { HeldOutQuery } from '../routing/fitting/queries.ts'
 import { embeddedStore } from '../store/embedded.ts'
 import type { LexicalOptions } from '../store/store.ts'
@@ -67,8 +68,9 @@ export async function searchHeldOut(
         })),
         options,
       )
-      part.forEach(({ text, positives }, i) => {
-        const grades = new Map(positives.map((place) => [String(place), 1]))
+      part.forEach((query, i) => {
+        const { text } = query
+        const grades = gradesOf(query)
         const found = [{ result: results[i]!, score: (ranked: readonly string[]) => ndcg(grades, ranked, 10) }]
         judged.push({ text, vector: own[i]!, found, grades })
       })
@@ -78,4 +80,12 @@ export async function searchHeldOut(
   } finally {
     await store.close()
   }
+}
+
+/** Its answers; where a teacher has judged candidates, those in proportion to their rewards. */
+function gradesOf({ positives, rewards }: TrainingQuery): Map<string, number> {
+  const gains = rewards && rewardGains(rewards.values)
+  return gains
+    ? new Map(rewards.places.map((place, i) => [String(place), gains[i]!]))
+    : new Map(positives.map((place) => [String(place), 1]))
 }

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { DuplicateExpertError } from '../errors.ts'
 import { loadPack } from '../load-pack.ts'
 import type { NewcomerFigures } from '../routing/newcomer-figures.ts'
-import type { AdapterExpertOptions } from '../train/expert/expert.ts'
+import type { AdapterExpertOptions, TrainingLogEntry } from '../train/expert/expert.ts'
 import type { TrainingPair, TrainingSet } from '../train/expert/pairs.ts'
 import type { LoraOptions } from '../train/lora/lora.ts'
 import type { TrainingProgress } from '../train/progress.ts'
@@ -30,6 +30,8 @@ export interface TrainIntoPackOptions {
   readonly pack?: string
   /** Directory of the pack with the new expert; a pack that is there is changed in place. @default `pack` */
   readonly out?: string
+  /** The task it is bound to: `retrieve` may then ask by task. @default that of `pairs`, where it names one */
+  readonly task?: string
   /** @default 'table' on a static base, else 'lora' */
   readonly method?: TrainingMethod
   /** Take the place of an expert of that name. @default false, an error */
@@ -37,7 +39,10 @@ export interface TrainIntoPackOptions {
   /** Keep an expert that does not beat the general one on held-out questions. @default false */
   readonly force?: boolean
   /** Settings of the training itself, where its defaults do not suit. */
-  readonly training?: Pick<AdapterExpertOptions, 'foreign' | 'rates' | 'steps' | 'batchSize' | 'temperature' | 'hardNegatives' | 'rank'> &
+  readonly training?: Pick<
+    AdapterExpertOptions,
+    'foreign' | 'rates' | 'steps' | 'batchSize' | 'temperature' | 'hardNegatives' | 'candidates' | 'tied' | 'rank'
+  > &
     LoraOptions
   /**
    * File that a training which is cut off goes on from when it is started again with the same inputs; gone once the expert is in its pack.
@@ -51,6 +56,8 @@ export interface TrainIntoPackOptions {
   /** Stops; the pack stays as it was. */
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: PackTrainingProgress) => void
+  /** Told of every training step. */
+  readonly onLog?: (entry: TrainingLogEntry) => void
 }
 
 export interface PackTrainingProgress extends TrainingProgress {
@@ -109,15 +116,16 @@ export async function trainIntoPack(options: TrainIntoPackOptions): Promise<Pack
     const method = options.method ?? (loaded.model ? 'table' : 'lora')
     const division = divide(options.pairs, options.madeUp, seed)
 
-    weights = await trainWeights(options, method, division, loaded, about)
-    const { queryEncoder, entry, files, unseen } = weights
+    const task = options.task ?? division.sets[0].task
+    weights = await trainWeights({ ...options, ...(task !== undefined && { task }) }, method, division, loaded, about)
+    const { queryEncoder, documentEncoder, entry, files, unseen } = weights
     const seconds = (performance.now() - started) / 1000
 
     const view: QueryView = unseen ?? ((texts, how) => queryEncoder.encode(texts, how))
     const settled = await settleNewcomer(
       loaded,
       division,
-      { name, view, documentEncoder: loaded.base },
+      { name, view, documentEncoder },
       { seed, signal, ...(onProgress && { onProgress }) },
     )
     const { heldOut, routing, lexicalWeight } = settled

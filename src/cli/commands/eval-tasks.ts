@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import type { TaskEvaluation, TaskSetComparisons, TaskSets } from '../../eval/index.ts'
+import type { OnnxDType } from '../../index.ts'
 import { retrievalTasks, type RetrievalTask } from '../../tasks/task.ts'
 import type { TaskSample } from '../../tasks/sample.ts'
 import type { LanguageModel } from '../../train/index.ts'
@@ -11,6 +12,8 @@ import { stopper } from '../stopper.ts'
 import { checkUsage, openModel, readAll, setsOf, taskSets, type Circumstances, type EvalTasksOptions } from './eval-tasks/inputs.ts'
 import { show } from './eval-tasks/results.ts'
 import { usualCache } from './eval.ts'
+
+const dtypes = ['fp32', 'fp16', 'q8', 'int8', 'uint8', 'q4', 'q4f16', 'bnb4'] as const satisfies readonly OnnxDType[]
 
 export function evalTasksCommand(environment: Environment, end: (code: ExitCode) => void): Command {
   return command('eval-tasks', 'Measure, task by task, how well a pack chooses what a language model should read.', [
@@ -24,10 +27,15 @@ export function evalTasksCommand(environment: Environment, end: (code: ExitCode)
     .option('--exemplars <file>', 'labelled texts to learn from: text, label on a line')
     .option('--questions <file>', 'labelled texts to find exemplars for')
     .option('--limit <count>', 'samples of each file, and questions, at most (default: all)', wholeNumber(1))
-    .option('--model <source>', 'causal language model that reads what is chosen: a directory or a hub repository')
-    .option('--endpoint <url>', 'ask --model behind this OpenAI-compatible /v1/completions; prompts and answers leave this machine')
-    .option('--key-variable <name>', "environment variable with the endpoint's key")
-    .option('--window <tokens>', 'tokens the model reads at most (default: what it says)', wholeNumber(2))
+    .option(
+      '--model <source>',
+      'causal language model that reads what is chosen: a directory, a hub repository, or the URL of a /v1/completions endpoint',
+    )
+    .option('--model-name <name>', 'the model behind an endpoint')
+    .option('--api-key-variable <name>', 'environment variable that holds the key of an endpoint')
+    .option('--window <tokens>', "read at most, answer included (default: the model's positions, at most 4096)", wholeNumber(1))
+    .addOption(new Option('--dtype <type>', 'which variant of an ONNX model (default: fp32)').choices(dtypes))
+    .option('--offline', 'never fetch a model')
     .option('--k <count>', 'candidates that the model is given, and exemplars that vote', wholeNumber(1, 1000), 1)
     .option('--cutoff <k>', 'depth of nDCG and recall (default: 10; 3 for convsearch, 5 for tool)', wholeNumber(1, 1000))
     .option('--seed <number>', 'fixes the random order and lots between equal scores', wholeNumber(0, 2 ** 31), 1)

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander'
 import type { BeirSet, ReadExemplarsOptions, TaskSets } from '../../../eval/index.ts'
 import type { TaskSample } from '../../../tasks/sample.ts'
 import { isRetrievalTask, retrievalTasks, type RetrievalTask } from '../../../tasks/task.ts'
+import type { OnnxDType } from '../../../index.ts'
 import type { LanguageModel } from '../../../train/index.ts'
 import type { BadLines } from '../../bad-lines.ts'
 import type { Progress } from '../../display/progress.ts'
@@ -16,9 +17,11 @@ export interface EvalTasksOptions {
   readonly questions?: string
   readonly limit?: number
   readonly model?: string
-  readonly endpoint?: string
-  readonly keyVariable?: string
+  readonly modelName?: string
+  readonly apiKeyVariable?: string
   readonly window?: number
+  readonly dtype?: OnnxDType
+  readonly offline?: boolean
   readonly k: number
   readonly cutoff?: number
   readonly seed: number
@@ -43,14 +46,16 @@ export interface Circumstances {
   readonly progress: Progress
 }
 
-export function checkUsage({ samples, sets, exemplars, questions, model, endpoint, keyVariable, window }: EvalTasksOptions): void {
+export function checkUsage({ samples, sets, exemplars, questions, model, ...others }: EvalTasksOptions): void {
   if (!samples && !sets && exemplars === undefined && questions === undefined)
     throw new UsageError('Give --samples, --exemplars with --questions, or --sets.')
   if ((exemplars === undefined) !== (questions === undefined))
     throw new UsageError('--exemplars are found for --questions: give both, or neither.')
-  if (endpoint !== undefined && model === undefined) throw new UsageError('--endpoint serves a model: name it with --model.')
-  if (keyVariable !== undefined && endpoint === undefined) throw new UsageError("--key-variable holds an endpoint's key: give --endpoint.")
-  if (window !== undefined && model === undefined) throw new UsageError("--window is a model's: give --model.")
+  const ofModel = { '--model-name': others.modelName, '--window': others.window, '--dtype': others.dtype, '--offline': others.offline }
+  const idle = Object.entries(ofModel).find(([, value]) => value !== undefined)
+  if (model === undefined && idle) throw new UsageError(`${idle[0]} is about a language model: give --model, or leave it out.`)
+  if (model !== undefined && isUrl(model) && others.modelName === undefined)
+    throw new UsageError('Name the model behind the endpoint (--model-name NAME).')
   if (model !== undefined && !samples && exemplars === undefined)
     throw new UsageError('--model reads what is chosen for --samples or --questions: give one of them, or leave it out.')
 }
@@ -83,15 +88,28 @@ export async function setsOf({ options: { sets }, bad }: Circumstances): Promise
   return found
 }
 
-export async function openModel({ options, environment, signal }: Circumstances): Promise<LanguageModel | undefined> {
-  const { model, endpoint, keyVariable, window } = options
+export async function openModel({ options, signal, progress }: Circumstances): Promise<LanguageModel | undefined> {
+  const { model, modelName, apiKeyVariable, window, dtype, offline } = options
   if (model === undefined) return undefined
   const { causalLanguageModel, endpointLanguageModel } = await import('../../../train/index.ts')
   const limited = window === undefined ? {} : { window }
-  if (endpoint === undefined) return causalLanguageModel(model, { ...limited, signal })
-  const key = keyVariable === undefined ? undefined : environment.variables[keyVariable]
-  if (keyVariable !== undefined && key === undefined) throw new UsageError(`The environment variable ${keyVariable} is not set.`)
-  return endpointLanguageModel({ url: endpoint, model, ...limited, ...(key !== undefined && { apiKey: key }) })
+  if (isUrl(model))
+    return endpointLanguageModel({ url: model, model: modelName!, ...limited, ...(apiKeyVariable !== undefined && { apiKeyVariable }) })
+  let told = false
+  return causalLanguageModel(model, {
+    ...limited,
+    ...(dtype && { dtype }),
+    ...(offline && { offline }),
+    signal,
+    onProgress: ({ file }) => {
+      if (!told && !options.quiet) progress.log(`Fetching ${file} and other files of ${model} …`)
+      told = true
+    },
+  })
+}
+
+function isUrl(model: string): boolean {
+  return /^https?:\/\//.test(model)
 }
 
 /** `tool=a,b` after what was given before. */

@@ -12,7 +12,7 @@ export async function show(
 ): Promise<void> {
   for (const line of bad.lines()) environment.stderr.write(`${line}\n`)
   const { judged, retrieval } = found
-  const { samples, exemplars, questions, model, endpoint, pack, sets, split, merged = false, k, seed } = options
+  const { samples, exemplars, questions, model, modelName, pack, sets, split, merged = false, k, seed } = options
   const json = `${JSON.stringify(
     {
       ...(judged && { samples: judged }),
@@ -22,7 +22,7 @@ export async function show(
         exemplars,
         questions,
         model,
-        endpoint,
+        modelName,
         pack,
         ...(sets && { sets: Object.fromEntries(sets), split, merged }),
         k,

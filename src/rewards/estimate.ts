@@ -32,7 +32,7 @@ export interface EstimateOptions extends RewardLineOptions {
 }
 
 /** Candidates that are scored to see how long it takes. */
-const probed = 4
+const probed = 8
 
 /**
  * Reads the whole file, and times the model on a few candidates of the first sample that it can score.

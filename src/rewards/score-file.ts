@@ -1,3 +1,4 @@
+import { access, constants } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InvalidArgumentError, InvalidDataError, ScoringStoppedError } from '../errors.ts'
 import type { RetrievalTask } from '../tasks/task.ts'
@@ -54,6 +55,9 @@ export async function scoreFile(options: ScoreFileOptions): Promise<ScoredFile> 
   if (resolve(data) === resolve(out)) throw new InvalidArgumentError('out', `is the file that is read: ${out}`)
   const start = performance.now()
   signal?.throwIfAborted()
+  await access(data, constants.R_OK).catch((error) => {
+    throw new InvalidDataError(data, undefined, 'cannot be read', error)
+  })
   const output = await openScoredOutput(out, data, reward.id)
   try {
     const tally = scoringTally()

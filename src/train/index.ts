@@ -58,3 +58,7 @@ export type { Reward, RewardCost, RewardedSample, RewardOptions } from '../rewar
 export { scoreFile, type ScoredFile, type ScoreFileOptions, type ScoringProgress } from '../rewards/score-file.ts'
 export type { RewardProblem } from '../rewards/lines.ts'
 export type { ScoredTask } from '../rewards/tally.ts'
+export { trainExperts } from '../task-training/train-experts.ts'
+export type { TaskTraining, TrainedExperts, TrainExpertsOptions, TrainExpertsProgress } from '../task-training/options.ts'
+export type { TaskComparison, TaskSystem } from '../task-training/comparison.ts'
+export { comparisonTable } from '../task-training/table.ts'

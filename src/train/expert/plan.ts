@@ -188,7 +188,11 @@ function startRunner({ side, room, settings, foreign, foreignText, readTexts, se
           async onStep(state: FitState, { loss, rate, pace, queries }: FitStep) {
             const { step, looks: soFar } = state
             done = start + step
-            const shares = queries.flatMap((count, i) => (count > 0 ? [[sets[i]!.task ?? String(i), count] as const] : []))
+            const shares: Record<string, number> = {}
+            queries.forEach((count, i) => {
+              const name = sets[i]!.task ?? String(i)
+              if (count > 0) shares[name] = (shares[name] ?? 0) + count
+            })
             const look = soFar.at(-1)
             onLog?.({
               run: before,
@@ -196,7 +200,7 @@ function startRunner({ side, room, settings, foreign, foreignText, readTexts, se
               loss,
               rate,
               pace,
-              queries: Object.fromEntries(shares),
+              queries: shares,
               ...(look?.step === step && { score: look.score }),
             })
             const speed = meter(settings.batchSize)

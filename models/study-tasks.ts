@@ -27,7 +27,7 @@ const { values: given } = parseArgs({
 })
 const seed = Number(given.seed)
 const steps = Number(given.steps)
-const rates = [5e-3, 2e-2]
+const rates = [2e-2, 6e-2]
 
 interface Way {
   readonly loss: LossSettings

@@ -85,5 +85,5 @@ function logProbability(logits: Float32Array, start: number, length: number, id:
   for (let i = start; i < start + length; i++) if (logits[i]! > largest) largest = logits[i]!
   let sum = 0
   for (let i = start; i < start + length; i++) sum += Math.exp(logits[i]! - largest)
-  return logits[start + id]! - largest - Math.log(sum)
+  return id < length ? logits[start + id]! - largest - Math.log(sum) : Number.NaN
 }

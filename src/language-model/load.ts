@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type * as Transformers from '@huggingface/transformers'
-import { InvalidArgumentError, InvalidModelError, MissingPackageError, MissingTokenError } from '../errors.ts'
+import { InvalidModelError, MissingPackageError, MissingTokenError, UnsupportedError } from '../errors.ts'
 import { throughGate } from '../exit-gate.ts'
 import { fingerprint } from '../encoder/fingerprint.ts'
 import { onnxFile } from '../encoder/onnx/file.ts'
 import { firstLine } from '../encoder/onnx/runtime.ts'
 import { optionalJson } from '../encoder/tokenizer.ts'
+import { chooseWindow, hashes, vocabularyOf } from './model-files.ts'
 import type { LoadRequest } from './protocol.ts'
 
 /** What transformers.js gives, as far as we use it: its own declarations leave most of it open. */
@@ -60,9 +58,6 @@ interface Model {
   dispose(): Promise<unknown>
 }
 
-/** Longest window that is taken without being asked for: what a pass holds in memory grows with it. */
-const longestWindow = 4096
-
 /**
  * Loads a model of transformers.js' layout. Works inside a worker thread only: it changes settings that are the whole thread's.
  * @throws MissingPackageError, InvalidModelError, MissingTokenError, InvalidArgumentError
@@ -91,8 +86,8 @@ export async function loadModel(request: LoadRequest): Promise<LoadedModel> {
     'a model',
   )
   const session = model.sessions['model'] ?? Object.values(model.sessions)[0]!
-  const settings = { ...(await optionalJson(join(directory, 'config.json'))) }
-  const vocabulary = numberOf(nested(settings), ['vocab_size']) ?? Infinity
+  const settings = await optionalJson(join(directory, 'config.json'))
+  const vocabulary = vocabularyOf(settings)
   const window = chooseWindow(request.window, settings, directory)
   const encode = (text: string, special: boolean): number[] =>
     tokenizer(text.toWellFormed(), { add_special_tokens: special, return_tensor: false }).input_ids
@@ -150,6 +145,12 @@ async function loadTransformers(): Promise<typeof Transformers> {
   try {
     transformers = await import('@huggingface/transformers')
   } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ERR_MODULE_NOT_FOUND' && code !== 'MODULE_NOT_FOUND')
+      throw new UnsupportedError(
+        `@huggingface/transformers is installed but does not load here (${firstLine(error)}).`,
+        'It runs on glibc Linux, macOS on Apple silicon, and Windows. A language model behind an endpoint needs no native code.',
+      )
     throw new MissingPackageError(
       '@huggingface/transformers',
       'Running a language model',
@@ -185,46 +186,4 @@ function specialTokens(tokenizer: Tokenizer): LoadedModel['special'] {
     between: second < 0 ? [] : two.slice(first + inner.length, second),
     closing: one.slice(at + inner.length),
   }
-}
-
-function chooseWindow(asked: number | undefined, settings: Record<string, unknown>, directory: string): number {
-  const positions = numberOf(nested(settings), ['max_position_embeddings', 'n_positions', 'n_ctx', 'max_seq_len', 'max_sequence_length'])
-  if (asked !== undefined && positions !== undefined && asked > positions)
-    throw new InvalidArgumentError('window', `is ${asked}, but the model has ${positions} positions`)
-  const window = asked ?? (positions === undefined ? undefined : Math.min(positions, longestWindow))
-  if (window === undefined)
-    throw new InvalidArgumentError('window', `is not given, and config.json in ${directory} does not say how many tokens the model reads`)
-  return window
-}
-
-/** Models of several parts keep what concerns text in a part of its own. */
-function nested(settings: Record<string, unknown>): Record<string, unknown> {
-  return typeof settings.text_config === 'object' && settings.text_config !== null
-    ? { ...settings, ...(settings.text_config as Record<string, unknown>) }
-    : settings
-}
-
-function numberOf(settings: Record<string, unknown>, names: readonly string[]): number | undefined {
-  for (const name of names) {
-    const value = settings[name]
-    if (typeof value === 'number' && Number.isInteger(value) && value > 0) return value
-  }
-  return undefined
-}
-
-/** Hashes of the graph, its external weights and the tokenizer; files are read in pieces, as weights may be large. */
-async function hashes(directory: string, file: string): Promise<string[]> {
-  const folder = dirname(file)
-  const graphs = (await readdir(join(directory, folder))).map((name) => join(folder, name)).filter((name) => name.startsWith(file))
-  const found: string[] = []
-  for (const name of [...graphs.sort(), 'tokenizer.json', 'tokenizer_config.json']) {
-    const hash = createHash('sha256')
-    try {
-      for await (const chunk of createReadStream(join(directory, name))) hash.update(chunk as Uint8Array)
-      found.push(`${name} ${hash.digest('hex')}`)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    }
-  }
-  return found
 }

@@ -8,11 +8,13 @@ import {
   InvalidScoreError,
   MissingTokenError,
   ModelNotFoundError,
+  OfflineError,
   PromptTooLongError,
 } from '../../src/errors.ts'
 import { causalLanguageModel, type CausalLanguageModelOptions } from '../../src/language-model/causal.ts'
 import type { LanguageModel, Prompt } from '../../src/language-model/language-model.ts'
 import { random, shuffled } from '../../src/train/random.ts'
+import { fakeHub } from '../encoder/fake-hub.ts'
 import { temporaryDirectory, sharedModel } from '../encoder/models.ts'
 import { expectedLikelihood, idsOf, logitsAfter, tinyLanguageModel, words, type TinyOptions } from './tiny-language-model.ts'
 
@@ -141,6 +143,23 @@ describe('causalLanguageModel', () => {
     const broken = tinyLanguageModel()
     writeFileSync(join(broken, 'onnx', 'model.onnx'), 'nonsense')
     await expect(causalLanguageModel(broken)).rejects.toThrow(InvalidModelError)
+  })
+
+  it('comes from a hub, is kept, and needs the network no more', async () => {
+    const directory = tinyLanguageModel()
+    const hub = await fakeHub(directory, 'tiny/story')
+    const where = { hubUrl: hub.url, cacheDirectory: temporaryDirectory() }
+
+    const fetched = await causalLanguageModel('tiny/story', where)
+    const requests = hub.requests.length
+    const offline = await causalLanguageModel('tiny/story', { ...where, offline: true })
+    const local = await causalLanguageModel(directory)
+
+    expect(requests).toBeGreaterThan(0)
+    expect(hub.requests).toHaveLength(requests)
+    expect([fetched.id, offline.id]).toEqual([local.id, local.id])
+    await expect(causalLanguageModel('tiny/other', { ...where, offline: true })).rejects.toThrow(OfflineError)
+    await Promise.all([fetched, offline, local].map((model) => model.close()))
   })
 
   it('stops between two passes when it is told to, and can be closed twice', async () => {

@@ -1,7 +1,8 @@
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { InvalidArgumentError, InvalidDataError, ScoringStoppedError } from '../../src/errors.ts'
+import { causalLanguageModel } from '../../src/language-model/causal.ts'
 import { endpointLanguageModel } from '../../src/language-model/endpoint.ts'
 import { functionReward } from '../../src/rewards/function.ts'
 import { likelihoodReward } from '../../src/rewards/likelihood.ts'
@@ -11,6 +12,7 @@ import { scoreFile, type ScoreFileOptions } from '../../src/rewards/score-file.t
 import type { TaskSample } from '../../src/tasks/sample.ts'
 import { folder } from '../cli/folder.ts'
 import { fakeCompletions } from '../language-model/fake-completions.ts'
+import { tinyLanguageModel, words } from '../language-model/tiny-language-model.ts'
 import { line } from './samples.ts'
 
 /** The length of each candidate; counts what it was asked. */
@@ -94,6 +96,26 @@ describe('scoreFile', () => {
       { file: data, line: 8, reason: 'has no candidates' },
       { file: data, line: 9, reason: 'has the task "poetry", which is none of qa, convsearch, chat, lrlm, icl, tool' },
     ])
+  })
+
+  it('names lines whose answer does not fit, or has a token that the model lacks, and scores the others', async () => {
+    const model = await causalLanguageModel(tinyLanguageModel({ window: 16, vocabulary: words.length - 2 }), { threads: 1 })
+    onTestFinished(() => model.close())
+    const { score, written } = files([
+      line({ answers: ['sat home'] }),
+      line({ answers: ['sat '.repeat(20)] }),
+      line({ answers: ['blue'] }),
+      line({ query: 'dog', answers: ['sat'] }),
+    ])
+    const problems: RewardProblem[] = []
+
+    const result = await score(likelihoodReward(model), { onProblem: (problem) => problems.push(problem), onEstimate: () => {} })
+
+    expect(result).toMatchObject({ written: 2, skipped: 2 })
+    expect(written()).toHaveLength(2)
+    expect(problems.map(({ line: number }) => number)).toEqual([2, 3])
+    expect(problems[0]!.reason).toMatch(/^cannot be scored: Prompt number 1 needs 22 tokens for its answer "sat sat .* the window is 16/)
+    expect(problems[1]!.reason).toMatch(/^cannot be scored: The language model at .* lacks the token "blue" \(id 11\)/)
   })
 
   it('stops at the first bad line where that is asked for, and keeps what was scored', async () => {

@@ -1,7 +1,7 @@
 /**
  * What the parts of LLM-Embedder's training are worth on real retrieval sets: losses, instructions, homogeneous batches, self-paced steps, and one expert for
  * all tasks against an expert a task. Trained on train queries, chosen on dev queries, reported on test queries.
- * `npm run study:tasks -- [--data DIR] [--cache DIR] [--out FILE.json] [--steps 600] [--seed 1]`
+ * `npm run study:tasks -- [--data DIR] [--cache DIR] [--out FILE.json] [--steps 800] [--seed 1]`
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -21,13 +21,13 @@ const { values: given } = parseArgs({
     data: { type: 'string', default: join(here, '../../shared/data') },
     cache: { type: 'string', default: join(here, '../.cache/study-tasks') },
     out: { type: 'string', default: join(here, '../.cache/study-tasks/results.json') },
-    steps: { type: 'string', default: '600' },
+    steps: { type: 'string', default: '800' },
     seed: { type: 'string', default: '1' },
   },
 })
 const seed = Number(given.seed)
 const steps = Number(given.steps)
-const rates = [2e-2, 6e-2]
+const rates = [3e-2, 1e-1]
 
 interface Way {
   readonly loss: LossSettings

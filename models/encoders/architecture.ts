@@ -1,10 +1,12 @@
 import { InvalidArgumentError } from '../../src/errors.ts'
-import { model, valueInfo } from '../../src/onnx/builder.ts'
+import { embeddings, relativePositions } from '../../src/encoder/from-weights/embeddings.ts'
+import { inputsOf, layers, wholeModel } from '../../src/encoder/from-weights/encoder-graph.ts'
+import type { Activation } from '../../src/encoder/from-weights/shape.ts'
 import type { OnnxModel } from '../../src/onnx/model.ts'
 import { attention } from './attention.ts'
-import { embeddings, relativePositions } from './embeddings.ts'
-import { layerNames, parameters } from './parameters.ts'
-import { partsOf, type Activation } from './parts.ts'
+import { mergedEmbeddings } from './embeddings.ts'
+import { parameters } from './parameters.ts'
+import { partsOf } from './parts.ts'
 import { scribe } from './scribe.ts'
 import { shapes, type EncoderShape, type ShapeName } from './shapes.ts'
 import { styles, type StyleName } from './styles.ts'
@@ -21,7 +23,7 @@ export interface EncoderModelOptions {
   /** All arithmetic in float64, which has no error function: GELU is then the one by tanh. @default false */
   readonly double?: boolean
   /** @default 'gelu', or 'gelu_tanh' in float64 */
-  readonly activation?: Activation
+  readonly activation?: Exclude<Activation, 'relu'>
 }
 
 /**
@@ -40,34 +42,15 @@ export function makeEncoder(shape: ShapeName | EncoderShape, options: EncoderMod
     throw new InvalidArgumentError('activation', 'is "gelu", which onnxruntime cannot compute in float64', 'Use "gelu_tanh".')
 
   const writer = scribe(parameters(sized, seed), { ...style.hand, double })
-  const [ids, mask] = ['input_ids', 'attention_mask']
-  const types = sized.family === 'bert' ? 'token_type_ids' : undefined
+  const { ids, mask, types } = inputsOf(sized)
   const parts = partsOf(writer, style, { shape: sized, activation, ids })
-  let x = embeddings(writer, parts, sized, style, { ids, types })
+  const isMerged = style.attention === 'one' && sized.family === 'bert'
+  const x = isMerged ? mergedEmbeddings(writer, sized, { ids, types }) : embeddings(writer, parts, sized, { ids, types })
   const bias = sized.family === 'mpnet' ? relativePositions(writer, ids) : undefined
-  const attend = attention({ scribe: writer, parts, shape: sized, style, mask, bias })
-  const names = layerNames[sized.family]
-  for (let i = 0; i < sized.layers; i++) {
-    const layer = `${names.list}.${i}`
-    const attended = parts.residual(attend(x, layer), `${layer}.${names.output}`, x, `${layer}.${names.attentionNorm}`)
-    const scope = sized.family === 'distilbert' ? `${layer}.ffn.activation` : `${layer}.intermediate.intermediate_act_fn`
-    const inner = parts.activated(attended, `${layer}.${names.up}`, scope)
-    x = parts.residual(inner, `${layer}.${names.down}`, attended, `${layer}.${names.outputNorm}`)
-  }
-  // Whatever a style calls its values, the output has the name that readers look for.
-  const last = 'last_hidden_state'
-  for (const node of writer.nodes) {
-    node.output = node.output.map((name) => (name === x ? last : name))
-  }
-
-  const sides = ['batch_size', 'sequence_length']
-  const inputs = [ids, mask, ...(types === undefined ? [] : [types])]
-  return model(
-    writer,
-    inputs.map((name) => valueInfo(name, 'int64', sides)),
-    [valueInfo(last, writer.float, [...sides, sized.width])],
-    { opset: style.opset, domains: style.norm === 'skip' ? ['com.microsoft'] : [] },
-  )
+  const sequence = sized.family === 'distilbert' && style.reshape === 'chain' ? -1 : 'sequence'
+  const attend = attention({ writer, parts, shape: sized, style, mask, bias, sequence })
+  const last = layers(parts, sized, attend, x)
+  return wholeModel(writer, sized, last, { opset: style.opset, domains: style.norm === 'skip' ? ['com.microsoft'] : [] })
 }
 
 /** A published shape by its name, or one's own, with what the options change. @throws InvalidArgumentError */

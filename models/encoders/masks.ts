@@ -1,30 +1,30 @@
+import type { AttentionContext } from '../../src/encoder/from-weights/attention.ts'
+import { elementTypeOf, float32Minimum } from '../../src/encoder/from-weights/graph-writer.ts'
+import { sideOf } from '../../src/encoder/from-weights/parts.ts'
 import { elementTypes } from '../../src/onnx/model.ts'
 import { tensor } from '../../src/onnx/tensor.ts'
-import type { AttentionContext } from './attention.ts'
-import { sideOf } from './parts.ts'
-import { elementTypeOf, float32Minimum } from './scribe.ts'
 
 const oneList = tensor('', [1], BigInt64Array.of(1n))
 
 /** The mask for every query position, with the smallest number where padding is. */
 export function expandedMask(context: AttentionContext): string {
-  const { scribe, mask } = context
-  const { op, number } = scribe
+  const { writer, mask } = context
+  const { op, number } = writer
   const scope = scopeOf(context)
   const expanded = overQueries(context, mask)
-  const hidden = op(scope, 'Sub', [number(scope, 1), op(scope, 'Cast', [expanded], { to: elementTypeOf(scribe) })])
+  const hidden = op(scope, 'Sub', [number(scope, 1), op(scope, 'Cast', [expanded], { to: elementTypeOf(writer) })])
   return op(scope, 'Where', [op(scope, 'Cast', [hidden], { to: elementTypes.bool }), number(scope, float32Minimum), hidden])
 }
 
 /** The mask for every query position, as truth values. */
 export function booleanMask(context: AttentionContext): string {
-  const { scribe, mask } = context
-  return overQueries(context, scribe.op(scopeOf(context), 'Cast', [mask], { to: elementTypes.bool }))
+  const { writer, mask } = context
+  return overQueries(context, writer.op(scopeOf(context), 'Cast', [mask], { to: elementTypes.bool }))
 }
 
 /** The same by looking up every pair of a text and a position, as exporters do that trace a function of the two; one row for all queries. */
-export function pairMask({ scribe, mask }: AttentionContext): string {
-  const { op, integer, integers } = scribe
+export function pairMask({ writer, mask }: AttentionContext): string {
+  const { op, integer, integers } = writer
   const seen = op('', 'Cast', [mask], { to: elementTypes.bool })
   const range = (axis: number, ...places: number[]): string => {
     const side = op('', 'Squeeze', [op('', 'Shape', [mask], { start: axis, end: axis + 1 })])
@@ -39,10 +39,10 @@ export function pairMask({ scribe, mask }: AttentionContext): string {
 
 /** Repeats a mask over the positions of queries, `[batch, 1, sequence, sequence]`. */
 function overQueries(context: AttentionContext, mask: string): string {
-  const { scribe } = context
-  const { op, integers } = scribe
+  const { writer } = context
+  const { op, integers } = writer
   const scope = scopeOf(context)
-  const side = (axis: number): string => sideOf(scribe, mask, scope, axis)
+  const side = (axis: number): string => sideOf(writer, mask, scope, axis)
   const wide = op(scope, 'Unsqueeze', [op(scope, 'Unsqueeze', [mask, integers(scope, 1)]), integers(scope, 2)])
   const sides = op(scope, 'Concat', [side(0), integers(scope, 1), side(1), side(1)], { axis: 0 })
   // -1 in a wanted side means "as it is", which the exporter allows for in the graph.

@@ -1,25 +1,14 @@
-import type { EncoderShape } from './shapes.ts'
+import { gelu, scopeAbove, sideOf, sidesOnce, tanhGelu, type Parts } from '../../src/encoder/from-weights/parts.ts'
+import type { Activation } from '../../src/encoder/from-weights/shape.ts'
 import type { Scribe } from './scribe.ts'
+import type { EncoderShape } from './shapes.ts'
 import type { Style } from './styles.ts'
 
-/** Writes the parts that all families share, in one style. Modules are named as PyTorch names them. */
-export interface Parts {
-  linear(x: string, module: string): string
-  norm(x: string, module: string): string
-  /** `norm(skip + linear(x))`. */
-  residual(x: string, linear: string, skip: string, norm: string): string
-  /** GELU of a linear layer. @param scope Module of the activation */
-  activated(x: string, linear: string, scope: string): string
-  /** Gives `x`, whose first sides are the batch and the sequence, these sides; -1 stands for what is left. */
-  reshape(x: string, scope: string, sides: readonly ('batch' | 'sequence' | number)[]): string
-}
-
-export type Activation = 'gelu' | 'gelu_tanh'
-
+/** Parts in one style. */
 export function partsOf(
   scribe: Scribe,
   style: Style,
-  { shape, activation, ids }: { readonly shape: EncoderShape; readonly activation: Activation; readonly ids: string },
+  { shape, activation, ids }: { readonly shape: EncoderShape; readonly activation: Exclude<Activation, 'relu'>; readonly ids: string },
 ): Parts {
   const { op } = scribe
   let weights = 700
@@ -75,23 +64,6 @@ export function partsOf(
   }
 }
 
-/** One side of a value, as a list of one, read where it is needed. */
-export function sideOf(scribe: Scribe, x: string, scope: string, axis: number): string {
-  const side = scribe.op(scope, 'Gather', [scribe.op(scope, 'Shape', [x]), scribe.integer(scope, axis)], { axis: 0 })
-  return scribe.op(scope, 'Unsqueeze', [side, scribe.integers(scope, 0)])
-}
-
-/** Sides of the inputs, read at most once. */
-function sidesOnce(scribe: Scribe, ids: string): (side: 'batch' | 'sequence') => string {
-  const known = new Map<string, string>()
-  return (side) => {
-    const start = side === 'batch' ? 0 : 1
-    const name = known.get(side) ?? scribe.op('', 'Shape', [ids], { start, end: start + 1 })
-    known.set(side, name)
-    return name
-  }
-}
-
 function normInParts(scribe: Scribe, x: string, module: string, epsilon: number, opset: number): string {
   const { op, number } = scribe
   const mean = (value: string): string =>
@@ -105,24 +77,7 @@ function normInParts(scribe: Scribe, x: string, module: string, epsilon: number,
   return op(module, 'Add', [scaled, scribe.parameter(`${module}.bias`)])
 }
 
-function gelu({ op, number }: Scribe, x: string, scope: string): string {
-  const error = op(scope, 'Erf', [op(scope, 'Div', [x, number(scope, Math.SQRT2)])])
-  return op(scope, 'Mul', [op(scope, 'Mul', [x, op(scope, 'Add', [error, number(scope, 1)])]), number(scope, 0.5)])
-}
-
 function halvedGelu({ op, number }: Scribe, x: string, scope: string): string {
   const error = op(scope, 'Erf', [op(scope, 'Div', [x, number(scope, Math.SQRT2)])])
   return op(scope, 'Mul', [x, op(scope, 'Mul', [number(scope, 0.5), op(scope, 'Add', [number(scope, 1), error])])])
-}
-
-function tanhGelu({ op, number }: Scribe, x: string, scope: string): string {
-  const half = op(scope, 'Mul', [x, number(scope, 0.5)])
-  const cube = op(scope, 'Mul', [op(scope, 'Pow', [x, number(scope, 3)]), number(scope, 0.044715)])
-  const inner = op(scope, 'Mul', [op(scope, 'Add', [x, cube]), number(scope, Math.sqrt(2 / Math.PI))])
-  return op(scope, 'Mul', [half, op(scope, 'Add', [op(scope, 'Tanh', [inner]), number(scope, 1)])])
-}
-
-/** `encoder.layer.0.output` of `encoder.layer.0.output.LayerNorm`. */
-function scopeAbove(module: string): string {
-  return module.slice(0, Math.max(0, module.lastIndexOf('.')))
 }

@@ -1,6 +1,7 @@
-import { elementTypes, type OnnxNode, type OnnxTensor } from '../../src/onnx/model.ts'
-import { graphBuilder, node, type AttributeValue } from '../../src/onnx/builder.ts'
-import { tensor, type TensorValues } from '../../src/onnx/tensor.ts'
+import type { GraphWriter } from '../../src/encoder/from-weights/graph-writer.ts'
+import type { OnnxNode, OnnxTensor } from '../../src/onnx/model.ts'
+import { graphBuilder, node } from '../../src/onnx/builder.ts'
+import { tensor } from '../../src/onnx/tensor.ts'
 import type { Parameters } from './parameters.ts'
 
 /** How an exporter writes graphs down, whatever is in them. */
@@ -14,31 +15,12 @@ export interface Hand {
   readonly double: boolean
 }
 
-/** Writes the nodes of one graph. Scopes are paths of modules, such as `encoder.layer.0.attention`; values go by their names. */
-export interface Scribe {
-  readonly double: boolean
-  readonly float: 'float32' | 'float64'
+/** Writes a graph as an exporter does, weights and all. */
+export interface Scribe extends GraphWriter {
   readonly nodes: OnnxNode[]
   readonly constants: OnnxTensor[]
-  op(
-    scope: string,
-    opType: string,
-    inputs: readonly string[],
-    attributes?: Readonly<Record<string, AttributeValue>>,
-    domain?: string,
-  ): string
-  /** A floating-point number. Lists of one, as some exporters write them, broadcast alike. */
-  number(scope: string, value: number, form?: 'scalar' | 'list'): string
-  /** A list of whole numbers. */
-  integers(scope: string, ...values: number[]): string
-  integer(scope: string, value: number): string
-  constant(scope: string, values: TensorValues, dims: readonly number[]): string
   /** A weight under a name of the exporter's. */
   named(name: string, values: Float32Array, dims: readonly number[]): string
-  /** A parameter as PyTorch holds it, under its name. */
-  parameter(name: string): string
-  /** A linear layer's weight as `MatMul` takes it, `[inputs, outputs]`, under another name. */
-  transposed(parameter: string, name: string): string
   /** A parameter's values. */
   values(parameter: string): Float32Array
 }
@@ -62,7 +44,6 @@ export function scribe(weights: Parameters, { names, constants: place, shared, d
 
   const self: Scribe = {
     double,
-    float: double ? 'float64' : 'float32',
     nodes: builder.nodes,
     constants: builder.constants,
     op(scope, opType, inputs, attributes = {}, domain = '') {
@@ -121,6 +102,3 @@ function transpose(values: Float32Array, rows: number, columns: number): Float32
     for (let column = 0; column < columns; column++) turned[column * rows + row] = values[row * columns + column]!
   return turned
 }
-
-export const float32Minimum = -3.4028234663852886e38
-export const elementTypeOf = (writer: Pick<Scribe, 'double'>): number => (writer.double ? elementTypes.float64 : elementTypes.float32)

@@ -1,20 +1,7 @@
-/** Sides of a text encoder, with what its family needs to be told apart from others of the same sides. */
-export interface EncoderShape {
-  readonly family: 'bert' | 'distilbert' | 'mpnet' | 'roberta'
-  /** `model_type` in config.json. */
-  readonly modelType: string
-  readonly layers: number
-  readonly width: number
-  readonly heads: number
-  /** Width of the feed-forward layer. */
-  readonly inner: number
-  readonly vocabularySize: number
-  /** Rows of the position table; families that number positions from the padding id on never read the first ones. */
-  readonly positions: number
-  /** Rows of the token-type table; 0 where there is none. */
-  readonly types: number
-  readonly padId: number
-  readonly epsilon: number
+import type { EncoderShape as Sides } from '../../src/encoder/from-weights/shape.ts'
+
+/** Sides of a text encoder, and how large its random weights are. */
+export interface EncoderShape extends Sides {
   /** Standard deviation of random weights. */
   readonly deviation: number
 }

@@ -151,7 +151,8 @@ export function expertOf(
   { entry, version, tensors, where }: { entry: PackExpert; version: string; tensors: ReadonlyMap<string, Tensor>; where: string },
   { base, model }: Ground,
 ): AdapterExpert | InstructionExpert | TableExpert {
-  const id = `${entry.name}@${version}`
+  // Two experts of one file are one model: with documents of their own they share a space.
+  const id = `${entry.path ?? entry.name}@${version}`
   const facts = expertFacts(entry)
   if (entry.kind === 'adapter') {
     const adapter = lowRankAdapter({ ...adapterWeights(tensors, base.dimensions, where), dimensions: base.dimensions, id })

@@ -76,7 +76,7 @@ describe('evaluateTasks', () => {
   })
 
   it('leaves a system out of a measure where it has no order for a sample', async () => {
-    const unscored = chats.map(({ scores: _, ...rest }) => rest)
+    const unscored = chats.map(({ task, query, candidates, answers }) => sample({ task, query, candidates, answers }))
     const { tasks } = await evaluateTasks(unscored, { systems: [fixed('forward', 0, 1, 2)], model: echoModel() })
 
     expect(tasks.chat!.systems.oracle!.scores).toEqual({})

@@ -14,7 +14,7 @@ export interface JsonSchema {
   readonly description?: string
   readonly enum?: readonly unknown[]
   readonly default?: unknown
-  readonly properties?: Readonly<Record<string, JsonSchema>>
+  readonly properties?: Readonly<Record<string, JsonSchema | undefined>>
   readonly required?: readonly string[]
   readonly [other: string]: unknown
 }
@@ -30,7 +30,7 @@ export function functionTool(
   const { name, description, parameters = {} } = 'function' in definition ? definition.function : definition
   if (typeof name !== 'string' || name === '') throw new InvalidArgumentError('function.name', 'is missing')
   const { properties = {}, required = [] } = parameters
-  const all = Object.entries(properties).map(([key, schema]) => ({ key, parameter: parameterOf(key, schema) }))
+  const all = Object.entries(properties).flatMap(([key, schema]) => (schema ? [{ key, parameter: parameterOf(key, schema) }] : []))
   return {
     ...about,
     name,

@@ -1,6 +1,5 @@
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { InvalidArgumentError, InvalidDataError } from '../errors.ts'
+import { lines } from '../eval/lines.ts'
 import { parseSample } from './parse-sample.ts'
 import type { TaskSample } from './sample.ts'
 import type { RetrievalTask } from './task.ts'
@@ -18,7 +17,7 @@ export interface ReadSamplesOptions {
 }
 
 /**
- * Reads files of LLM-Embedder's training data, one sample a line; empty lines count and say nothing. Lines of different tasks may be mixed.
+ * Reads files of LLM-Embedder's training data, one sample a line; empty lines count and say nothing; packed files end in .gz. Lines of different tasks may be mixed.
  * @throws InvalidDataError for a file that cannot be read or has no usable line, and at a bad line where `strict` asks for it
  */
 export async function readSamples(paths: string | readonly string[], options: ReadSamplesOptions = {}): Promise<TaskSample[]> {
@@ -37,11 +36,8 @@ async function readFile(
 ): Promise<TaskSample[]> {
   const samples: TaskSample[] = []
   let bad: InvalidDataError | undefined
-  let line = 0
-  for await (const text of lines(path)) {
+  for await (const { line, text } of lines(path)) {
     signal?.throwIfAborted()
-    line++
-    if (text.trim() === '') continue
     try {
       samples.push(parseSample(text, { path, line, ...(task && { task }) }).sample)
     } catch (error) {
@@ -54,22 +50,4 @@ async function readFile(
   if (samples.length > 0) return samples
   if (!bad) throw new InvalidDataError(path, undefined, 'holds no samples')
   throw new InvalidDataError(path, undefined, `holds no usable sample; the first bad line: ${bad.message.replace(/\.$/, '')}`)
-}
-
-/** Piece by piece: such files reach gigabytes. */
-async function* lines(path: string): AsyncGenerator<string> {
-  const stream = createReadStream(path, 'utf8')
-  try {
-    let first = true
-    for await (const text of createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })) {
-      yield first ? text.replace(/^\ufeff/, '') : text
-      first = false
-    }
-  } catch (error) {
-    throw typeof (error as NodeJS.ErrnoException).code === 'string' && (error as NodeJS.ErrnoException).syscall !== undefined
-      ? new InvalidDataError(path, undefined, `cannot be read (${(error as NodeJS.ErrnoException).code})`, error)
-      : error
-  } finally {
-    stream.destroy()
-  }
 }

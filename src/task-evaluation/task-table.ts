@@ -18,7 +18,9 @@ function oneTask(task: RetrievalTask, figures: TaskFigures, k: number): string {
   const { systems, measures, cutoff, samples, against } = figures
   const titled = titles(cutoff, k)
   const measured = taskMeasures.filter((measure) => Object.values(systems).some(({ scores }) => scores[measure] !== undefined))
-  const rows = Object.entries(systems).map(([name, own]) => [name, ...measured.map((measure) => cell(measure, own))])
+  // Systems that could put nothing in order have nothing to show.
+  const able = Object.entries(systems).filter(([, { scores }]) => Object.keys(scores).length > 0)
+  const rows = able.map(([name, own]) => [name, ...measured.map((measure) => cell(measure, own))])
   const counts = ['samples', ...measured.map((measure) => String(measures[measure].samples))]
   const notes = [...missing(figures, titled, measured), ...Object.entries(systems).flatMap(([name, own]) => cuts(name, own))]
   const tested = Object.values(systems).some(({ tests }) => Object.values(tests ?? {}).some(({ p }) => p < significant))

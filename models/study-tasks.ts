@@ -11,7 +11,7 @@ import { staticEncoder } from '../src/encoder/static.ts'
 import { randomisationTest } from '../src/eval/significance.ts'
 import { bundledPack, loadPack } from '../src/load-pack.ts'
 import { taskInstructions } from '../src/tasks/task.ts'
-import { trainExpert, type LearnedTable, type LossSettings, type TrainingSet } from '../src/train/index.ts'
+import { comparisonTable, trainExpert, trainExperts, type LearnedTable, type LossSettings, type TrainingSet } from '../src/train/index.ts'
 import { nearest } from '../src/train/ranking.ts'
 import { readRealSet, studied, taughtByPack, unseen, type RealSet } from './tasks/real-sets.ts'
 
@@ -87,7 +87,37 @@ await trainedRow('best − self-paced steps', { ...bestWay, selfPaced: false })
 await row('best, one expert a task (task known)', () => oneATask(bestWay))
 await row('best, one expert a set (set known)', () => oneATask(bestWay, true))
 console.log(table())
+await bothWays(bestWay)
 await loaded.close()
+
+/** One expert a task with a task router over them, against one for all: at equal steps, chosen on dev, reported on test. */
+async function bothWays(way: Way): Promise<void> {
+  const {
+    comparison,
+    test,
+    winner,
+    steps: kept,
+  } = await trainExperts({
+    tasks: sets.map(({ set, task, documents, dev, test: asked }) => ({
+      task,
+      set,
+      documents,
+      queries: taught.get(set)!,
+      heldOut: dev,
+      test: asked,
+      loss: way.loss,
+      ...(way.instructions && { instruction: { query: taskInstructions[task].query } }),
+    })),
+    steps,
+    homogeneous: way.homogeneous,
+    selfPaced: way.selfPaced,
+    training: { rates, batchSize: 64, negatives: 0, hardNegatives: 0, dropout: 0, pull: 0 },
+    seed,
+  })
+  console.log(`\nOne half of the dev queries (${winner} is better; steps kept: ${JSON.stringify(kept)})\n\n${comparisonTable(comparison)}`)
+  console.log(`\nTest queries\n\n${comparisonTable(test!)}`)
+  writeFileSync(given.out, JSON.stringify({ seed, steps, rows, bothWays: { winner, comparison, test } }))
+}
 
 async function trainedRow(name: string, way: Way): Promise<void> {
   await row(name, async () => {

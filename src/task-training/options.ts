@@ -1,4 +1,4 @@
-import type { AdapterExpertOptions, TrainingLogEntry } from '../train/expert/expert.ts'
+import type { AdapterExpertOptions, TableExpertOptions, TrainingLogEntry } from '../train/expert/expert.ts'
 import type { TrainingQuery, TrainingSet } from '../train/expert/pairs.ts'
 import type { LoraOptions } from '../train/lora/lora.ts'
 import type { TrainingMethod } from '../pack-training/train-into-pack.ts'
@@ -37,6 +37,7 @@ export interface TrainExpertsOptions {
     AdapterExpertOptions,
     'rates' | 'batchSize' | 'temperature' | 'hardNegatives' | 'candidates' | 'negatives' | 'dropout' | 'tied' | 'rank' | 'foreign'
   > &
+    Pick<TableExpertOptions, 'pull'> &
     LoraOptions
   /** @default 1 */
   readonly seed?: number

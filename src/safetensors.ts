@@ -15,6 +15,19 @@ const widths: Record<DType, number> = { F32: 4, F16: 2, BF16: 2, I8: 1, U8: 1, I
 /** The format's own limit on the length of a header. */
 const mostHeader = 100_000_000
 
+/** Where a tensor lies in its file, in bytes from the beginning. */
+export interface Extent extends Omit<Tensor, 'data'> {
+  readonly start: number
+  readonly end: number
+}
+
+/** What a file's header says. */
+export interface SafetensorsLayout {
+  /** In the header's order. */
+  readonly extents: ReadonlyMap<string, Extent>
+  readonly metadata: Record<string, string>
+}
+
 /**
  * Reads a safetensors file (8-byte header length, JSON header, tensor bytes). As in the reference implementation, tensors must lie one
  * after the other, without overlap, and fill the file.
@@ -22,45 +35,60 @@ const mostHeader = 100_000_000
  * @throws InvalidModelError when the header or a tensor's extent does not add up.
  */
 export function readSafetensors(bytes: Uint8Array, path: string): { tensors: Map<string, Tensor>; metadata: Record<string, string> } {
-  const { header, body } = readHeader(bytes, path)
-  const { __metadata__: metadata = {}, ...entries } = header
+  const { extents, metadata } = readLayout(bytes, bytes.length, path)
   const tensors = new Map<string, Tensor>()
-  const extents: { name: string; start: number; end: number }[] = []
+  for (const [name, { dtype, shape, start, end }] of extents) tensors.set(name, { dtype, shape, data: bytes.subarray(start, end) })
+  return { tensors, metadata }
+}
+
+/**
+ * The same without the tensors' bytes, which may be too many for memory.
+ * @param head The file's beginning, of at least `headLength` bytes.
+ * @param size Of the whole file.
+ */
+export function readLayout(head: Uint8Array, size: number, path: string): SafetensorsLayout {
+  const first = headLength(head, size, path)
+  const { __metadata__: metadata = {}, ...entries } = parseHeader(head.subarray(8, first), path)
+  const extents = new Map<string, Extent>()
   for (const [name, entry] of Object.entries(entries)) {
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as { dtype: DType; shape: number[]; data_offsets: [number, number] }
     if (!(dtype in widths)) throw new InvalidModelError(path, `has a tensor "${name}" of type ${String(dtype)}, which is not read`)
     const [start, end] = Array.isArray(offsets) && offsets.every(isWhole) ? offsets : [0, -1]
-    const size =
+    const length =
       Array.isArray(shape) && shape.every(isWhole) ? shape.reduce((product, side) => product * side, 1) * widths[dtype] : Number.NaN
-    if (!(end - start === size && end <= body.length))
+    if (!(end - start === length && first + end <= size))
       throw new InvalidModelError(path, `has a tensor "${name}" whose bytes do not fit its shape`)
-    tensors.set(name, { dtype, shape, data: body.subarray(start, end) })
-    extents.push({ name, start, end })
+    extents.set(name, { dtype, shape, start: first + start, end: first + end })
   }
-  let filled = 0
-  for (const { name, start, end } of extents.sort((a, b) => a.start - b.start || a.end - b.end)) {
+  let filled = first
+  for (const [name, { start, end }] of [...extents].sort(([, a], [, b]) => a.start - b.start || a.end - b.end)) {
     if (start !== filled)
       throw new InvalidModelError(path, `has a tensor "${name}" that ${start < filled ? 'overlaps another' : 'leaves a gap before it'}`)
     filled = end
   }
-  if (filled !== body.length) throw new InvalidModelError(path, `has ${body.length - filled} bytes after its last tensor`)
-  return { tensors, metadata: metadata as Record<string, string> }
+  if (filled !== size) throw new InvalidModelError(path, `has ${size - filled} bytes after its last tensor`)
+  return { extents, metadata: metadata as Record<string, string> }
 }
 
-function readHeader(bytes: Uint8Array, path: string): { header: Record<string, unknown>; body: Uint8Array } {
-  if (bytes.length < 8) throw new InvalidModelError(path, 'is too short to be a safetensors file')
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true))
-  if (length > bytes.length - 8) throw new InvalidModelError(path, 'is cut off or not a safetensors file')
+/** Bytes of a file before its tensors, by its first eight. */
+export function headLength(head: Uint8Array, size: number, path: string): number {
+  if (size < 8 || head.length < 8) throw new InvalidModelError(path, 'is too short to be a safetensors file')
+  const length = Number(new DataView(head.buffer, head.byteOffset, head.byteLength).getBigUint64(0, true))
+  if (length > size - 8) throw new InvalidModelError(path, 'is cut off or not a safetensors file')
   if (length > mostHeader) throw new InvalidModelError(path, `has a header of ${length} bytes, above the format's limit of ${mostHeader}`)
+  return 8 + length
+}
+
+function parseHeader(bytes: Uint8Array, path: string): Record<string, unknown> {
   let header: unknown
   try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))
+    header = JSON.parse(new TextDecoder().decode(bytes))
   } catch (error) {
     throw new InvalidModelError(path, 'has a header that is not JSON', error)
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header))
     throw new InvalidModelError(path, 'has a header that is not a JSON object')
-  return { header: header as Record<string, unknown>, body: bytes.subarray(8 + length) }
+  return header as Record<string, unknown>
 }
 
 function isWhole(value: unknown): value is number {

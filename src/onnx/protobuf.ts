@@ -99,6 +99,11 @@ export function writeOnnx(model: OnnxModel): Uint8Array {
   return toBinary(schema('ModelProto'), model as Message & OnnxModel)
 }
 
+/** One message of a model, for files that are written piece by piece. */
+export function writeMessage(name: MessageName, message: object): Uint8Array {
+  return toBinary(schema(name), message as Message)
+}
+
 /** A message with defaults for what `values` leaves out. */
 export function message<T>(name: MessageName, values: object): T {
   return create(schema(name), values as never) as Message & T

@@ -13,6 +13,7 @@ import { routeCommand } from './commands/route.ts'
 import { searchCommand } from './commands/search.ts'
 import { studyCommand } from './commands/study.ts'
 import { trainCommand } from './commands/train.ts'
+import { trainTasksCommand } from './commands/train-tasks.ts'
 import { UsageError, type Environment, type ExitCode } from './environment.ts'
 
 /** Executes one command line (without `node` and the script's name) and returns its exit code. Never rejects. */
@@ -49,6 +50,7 @@ function createProgram(environment: Environment, end: (code: ExitCode) => void):
     deleteCommand,
     expertsCommand,
     trainCommand,
+    trainTasksCommand,
     rewardCommand,
     evalCommand,
     evalTasksCommand,

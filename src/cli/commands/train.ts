@@ -1,39 +1,17 @@
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import type { PackTrainingProgress, TrainingMethod } from '../../train/index.ts'
+import type { PackTrainingProgress } from '../../train/index.ts'
 import { PilotfishError, type TrainingRefusedError } from '../../errors.ts'
 import { palette } from '../display/colour.ts'
 import { counted } from '../display/numbers.ts'
-import { problemLog, reasonSummary, type ProblemLog } from '../display/problems.ts'
-import { progressView, type Progress } from '../display/progress.ts'
-import { inputText, percent, trainingText, type TrainingInput } from '../display/training.ts'
-import { UsageError, type Environment, type ExitCode } from '../environment.ts'
+import { problemLog, reasonSummary } from '../display/problems.ts'
+import { stageViews } from '../display/stages.ts'
+import { inputText, percent, trainingText } from '../display/training.ts'
+import type { Environment, ExitCode } from '../environment.ts'
 import { command, jsonOption, nameList, wholeNumber } from '../options.ts'
-import { proseOf } from '../sources/prose.ts'
 import { stopper } from '../stopper.ts'
-
-interface TrainOptions {
-  readonly name: string
-  readonly pairs?: string
-  readonly fromDocuments?: readonly string[]
-  readonly pack?: string
-  readonly out?: string
-  readonly description?: string
-  readonly method?: TrainingMethod
-  readonly rank?: number
-  readonly targets?: string
-  readonly steps?: number
-  readonly queryColumn?: string
-  readonly passageColumn?: string
-  readonly split: string
-  readonly limit?: number
-  readonly seed: number
-  readonly replace?: boolean
-  readonly force?: boolean
-  readonly strict?: boolean
-  readonly quiet?: boolean
-  readonly json?: boolean
-}
+import { trainingLog } from '../training-log.ts'
+import { boundTo, checkUsage, inputFigures, readInput, type TrainOptions } from './train/inputs.ts'
 
 /** Where the pack goes when nothing is said: the bundled one must stay as it is. */
 const ownPack = './pilotfish-pack'
@@ -45,9 +23,11 @@ export function trainCommand(environment: Environment, end: (code: ExitCode) => 
     'pilotfish train --name handbook --from-documents ./docs --pack ./my-pack',
     'pilotfish train --name obliqa --pairs sets/obliqa --limit 200 --seed 1',
     'pilotfish train --name tax --pairs tax.csv --pack ./transformer-pack --method lora --rank 16',
+    'pilotfish train --name answers --samples qa.scored.jsonl --log steps.jsonl',
   ])
     .requiredOption('--name <name>', 'of the expert: letters, digits, - and _', expertName)
     .option('--pairs <path>', 'CSV, JSON lines or BEIR directory: questions and passages that answer them')
+    .option('--samples <file...>', "in place of pairs: LLM-Embedder's training data of one task, learned as its released recipe says")
     .option('--from-documents <path...>', 'make questions of the headings and sentences of documents')
     .option('--pack <dir>', 'pack to start from; changed in place without --out (default: what is at --out, else the bundled one)')
     .option('--out <dir>', `where the pack with the expert goes; added to if it is there (default: --pack, else ${ownPack})`)
@@ -58,15 +38,22 @@ export function trainCommand(environment: Environment, end: (code: ExitCode) => 
         'table (for a static base), lora (for a transformer) or adapter (default: the first that fits the base)',
       ).choices(['table', 'lora', 'adapter']),
     )
+    .option('--task <name>', 'bind the expert to a task: "search --task" asks it (default: that of the samples)')
+    .addOption(
+      new Option('--instructions <where>', 'of one of the six tasks: its texts before queries, before queries and documents, or nowhere')
+        .choices(['queries', 'both', 'none'])
+        .default('none'),
+    )
     .option('--rank <number>', 'of LoRA matrices (default: 8) and adapters (default: 64)', wholeNumber(1, 1024))
     .option('--targets <names>', "layers that LoRA changes, as PEFT's target_modules: query,value (default: all-linear)")
     .option('--steps <number>', 'of each run at most; it stops earlier when unseen questions gain no more', wholeNumber(1))
     .option('--query-column <name>', 'which column or field holds the question')
     .option('--passage-column <name>', 'which column or field holds the passage')
     .option('--split <name>', 'of a BEIR directory: qrels/<name>.tsv', 'train')
-    .option('--limit <pairs>', 'take this many pairs, drawn at random', wholeNumber(1))
+    .option('--limit <pairs>', 'take this many pairs, drawn at random, or the first samples of each file', wholeNumber(1))
     .option('--seed <number>', 'equal seeds give equal experts', wholeNumber(0, 2 ** 31), 1)
     .option('--replace', 'let the expert take the place of one of that name')
+    .option('--log <file>', 'a JSON line for each training step: loss, rate, pace')
     .option('--force', 'keep an expert that does not beat the general one')
     .option('--strict', 'stop at the first row that cannot be used')
     .option('-q, --quiet', 'no progress and no summary')
@@ -86,21 +73,25 @@ checkpoint when the same command is given again.`,
 }
 
 async function train(options: TrainOptions, environment: Environment): Promise<ExitCode> {
-  if (options.pairs === undefined && options.fromDocuments === undefined)
-    throw new UsageError('Give pairs (--pairs FILE) or documents to make them of (--from-documents PATH).')
+  checkUsage(options)
   const { trainIntoPack } = await import('../../train/index.ts')
-  const stages = stageViews(environment, options.quiet === true)
+  const stages = stageViews(environment.stderr, views, { quiet: options.quiet === true })
   const log = problemLog((line) => stages.log(line), { strict: options.strict ?? false })
   const stop = stopper(environment)
   const out = options.out ?? (options.pack === undefined ? ownPack : undefined)
   const target = (out ?? options.pack)!
+  const broken = new AbortController()
   try {
-    const input = await readInput(options, log)
+    const input = await readInput(options, log, stop.signal)
+    const { task, instruction } = boundTo(options, input)
     if (!options.quiet && !options.json) for (const line of inputText(input)) stages.log(line)
+    const stepLog = await trainingLog(options.log, () => broken.abort())
+    const pairs = input.samples?.set ?? input.pairs
     const training = await trainIntoPack({
       name: options.name,
-      ...(input.pairs && { pairs: input.pairs }),
-      ...(input.madeUp && { madeUp: input.madeUp }),
+      ...(pairs && { pairs: { ...pairs, ...instruction } }),
+      ...(task !== undefined && { task }),
+      ...(input.madeUp && { madeUp: { ...input.madeUp, ...instruction } }),
       ...(options.description !== undefined && { description: options.description }),
       ...(options.pack !== undefined && { pack: options.pack }),
       ...(out !== undefined && { out }),
@@ -110,9 +101,10 @@ async function train(options: TrainOptions, environment: Environment): Promise<E
       replace: options.replace ?? false,
       force: options.force ?? false,
       seed: options.seed,
-      signal: stop.signal,
-      onProgress: stages.update,
-    })
+      signal: AbortSignal.any([stop.signal, broken.signal]),
+      ...(options.log !== undefined && { onLog: stepLog.write }),
+      onProgress: (progress) => stages.update(progress.stage, { ...progress, ...noteOf(progress) }),
+    }).finally(stepLog.close)
     stages.stop()
     const skipped = log.failures()
     if (options.json)
@@ -145,30 +137,6 @@ async function train(options: TrainOptions, environment: Environment): Promise<E
   }
 }
 
-async function readInput(options: TrainOptions, log: ProblemLog): Promise<TrainingInput> {
-  const { pairsFromDocuments, readPairs } = await import('../../train/index.ts')
-  const { pairs: path, queryColumn, passageColumn, split, limit, seed, fromDocuments } = options
-  const drawn = limit !== undefined && { limit }
-  const pairs =
-    path === undefined
-      ? undefined
-      : await readPairs(path, {
-          split,
-          seed,
-          ...drawn,
-          ...(queryColumn !== undefined && { queryColumn }),
-          ...(passageColumn !== undefined && { passageColumn }),
-          onProblem: log.report,
-        })
-  if (!fromDocuments) return { pairs, madeUp: undefined }
-  const made = await pairsFromDocuments(proseOf(fromDocuments, log.report), { seed, ...(path === undefined && drawn) })
-  if (made.queries.length === 0)
-    throw new UsageError(
-      `No questions can be made of ${fromDocuments.join(', ')}: there are neither headings nor passages of three sentences.`,
-    )
-  return { pairs, madeUp: made }
-}
-
 /** What was said about the training itself. */
 function trainingOptions({ rank, targets, steps }: TrainOptions) {
   return {
@@ -178,41 +146,16 @@ function trainingOptions({ rank, targets, steps }: TrainOptions) {
   }
 }
 
-function inputFigures({ pairs, madeUp }: TrainingInput) {
-  return {
-    pairs: pairs?.pairs ?? 0,
-    questions: pairs?.queries.length ?? 0,
-    duplicates: pairs?.duplicates ?? 0,
-    madeUp: madeUp?.pairs ?? 0,
-  }
-}
-
-/** One progress view after another, each for its stage. */
-function stageViews(environment: Environment, quiet: boolean) {
-  const labels: Record<PackTrainingProgress['stage'], string> = {
-    embed: 'Embedding',
-    train: 'Training',
-    judge: 'Judging',
-    score: 'Searching',
-    route: 'Teaching the router',
-    write: 'Writing',
-  }
-  let stage: PackTrainingProgress['stage'] | undefined
-  let view: Progress = progressView(environment.stderr, { label: '', quiet: true })
-  return {
-    log: (line: string) => view.log(line),
-    stop: () => view.stop(),
-    update(progress: PackTrainingProgress): void {
-      if (progress.stage !== stage) {
-        view.stop()
-        stage = progress.stage
-        const units = stage === 'train' || stage === 'judge' ? (['steps', 'steps/s'] as const) : (['texts', 'texts/s'] as const)
-        view = progressView(environment.stderr, { label: labels[stage], units, quiet: quiet || stage === 'route' || stage === 'write' })
-      }
-      view.update({ done: progress.done, share: progress.done / Math.max(1, progress.total), ...noteOf(progress) })
-    },
-  }
-}
+const texts = ['texts', 'texts/s'] as const
+const steps = ['steps', 'steps/s'] as const
+const views = {
+  embed: { label: 'Embedding', units: texts },
+  train: { label: 'Training', units: steps },
+  judge: { label: 'Judging', units: steps },
+  score: { label: 'Searching', units: texts },
+  route: { label: 'Teaching the router' },
+  write: { label: 'Writing' },
+} as const
 
 function noteOf({ loss, score, queriesPerSecond }: PackTrainingProgress): { note?: string } {
   const parts = [

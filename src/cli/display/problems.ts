@@ -49,3 +49,10 @@ export function reasonSummary(log: ProblemLog): string {
     .map(([reason, times]) => `${count(times)} × ${reason}`)
     .join(', ')
 }
+
+/** What is wrong with a line, less its place. */
+export function problemOf({ path, line, message }: InvalidDataError): Problem {
+  const place = `${path}${line === undefined ? '' : `, line ${line},`} `
+  const reason = (message.startsWith(place) ? message.slice(place.length) : message).replace(/\.$/, '')
+  return { file: path, ...(line !== undefined && { line }), reason }
+}

@@ -1,15 +1,18 @@
-import type { PackTraining, PairFile, RetrievalScores, TrainingSet } from '../../train/index.ts'
+import type { PackTraining, PairFile, RetrievalScores, SetsFromSamples, TrainingSet } from '../../train/index.ts'
 import type { Palette } from './colour.ts'
 import { count, counted, duration } from './numbers.ts'
+import { lossOf, unusedText } from './task-inputs.ts'
 
 /** What was read to train on. */
 export interface TrainingInput {
   readonly pairs: PairFile | undefined
+  /** Of one task, in place of pairs. */
+  readonly samples: (Pick<SetsFromSamples, 'unused'> & { readonly task: string; readonly set: TrainingSet }) | undefined
   readonly madeUp: (TrainingSet & { readonly pairs: number }) | undefined
 }
 
 /** What was found in the input, and what to think of it. */
-export function inputText({ pairs, madeUp }: TrainingInput): string[] {
+export function inputText({ pairs, samples, madeUp }: TrainingInput): string[] {
   const lines: string[] = []
   if (pairs) {
     const { pairs: number, queries, documents, duplicates } = pairs
@@ -20,10 +23,17 @@ export function inputText({ pairs, madeUp }: TrainingInput): string[] {
   if (pairs && !pairs.header) {
     lines.push('The columns have no known names: the first was taken as the question, the second as the passage, the first line as a pair.')
   }
+  if (samples) {
+    const { queries, documents } = samples.set
+    lines.push(
+      `${counted(queries.length, 'sample')} of ${samples.task} over ${counted(documents.length, 'passage')}, learned by ${lossOf(samples.set)}`,
+    )
+    lines.push(...unusedText(samples))
+  }
   if (madeUp) {
     lines.push(
       `${counted(madeUp.queries.length, 'question')} made of headings and sentences. They teach the words of the documents, not how people ask;` +
-        (pairs
+        (pairs || samples
           ? ' the real pairs judge.'
           : ' the figures below are about made-up questions. Even fifty real pairs (--pairs) judge better.'),
     )
@@ -101,6 +111,7 @@ export function percent(share: number, digits = 1): string {
   return (100 * share).toFixed(digits)
 }
 
-function signed(difference: number): string {
+/** 0.012 as +1.2 */
+export function signed(difference: number): string {
   return `${difference < 0 ? '−' : '+'}${percent(Math.abs(difference))}`
 }

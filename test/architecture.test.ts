@@ -32,6 +32,7 @@ const foundation = [
   'onnx/protobuf.ts',
   'onnx/tensor.ts',
   'onnx/builder.ts',
+  'onnx/file.ts',
   'wasm/assembler.ts',
   'wasm/memory.ts',
   'wasm/tiled-product.ts',

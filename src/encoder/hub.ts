@@ -32,18 +32,25 @@ export interface DownloadProgress {
   readonly total: number | undefined
 }
 
+/** Where downloads and what is made of models are kept. */
+export function cacheOf({ cacheDirectory }: Pick<HubOptions, 'cacheDirectory'>): string {
+  return cacheDirectory ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'pilotfish', 'hub')
+}
+
 /**
  * The directory of a model: the one given, or the cached files of a hub repository (`owner/name`), fetched first where
  * they are missing. A directory of that name wins over a repository.
- * @param isWeights Which files hold the model itself; at least one must be there. Settings and tokenizer always come along.
+ * @param isWeights Which files, of all the repository has, hold the model itself; at least one must be there. Settings and tokenizer always come along.
  * @param weights What those files are called in an error.
+ * @param advice Ends the error where there are none.
  * @throws ModelNotFoundError, DownloadError, OfflineError
  */
 export async function resolveModel(
   source: string,
-  isWeights: (path: string) => boolean,
+  isWeights: (path: string, all: readonly string[]) => boolean,
   weights: string,
   options: HubOptions = {},
+  advice = '',
 ): Promise<string> {
   if (typeof source !== 'string' || source === '')
     throw new InvalidArgumentError('source', 'is not a directory or a hub repository such as "owner/name"')
@@ -54,7 +61,7 @@ export async function resolveModel(
 
   const { revision = 'main', token = process.env.HF_TOKEN, offline = false, timeout = 30_000, onProgress, signal } = options
   const hubUrl = (options.hubUrl ?? process.env.HF_ENDPOINT ?? 'https://huggingface.co').replace(/\/+$/, '')
-  const cache = options.cacheDirectory ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'pilotfish', 'hub')
+  const cache = cacheOf(options)
   const repository = join(cache, hostOf(hubUrl), ...source.split('/'))
   const access: HubAccess = { token, timeout, signal }
   signal?.throwIfAborted()
@@ -67,16 +74,22 @@ export async function resolveModel(
       ? known
       : await fetchListing(`${hubUrl}/api/models/${source}/revision/${encodeURIComponent(revision)}`, repository, revision, access)
 
-  if (!files.some(isWeights)) {
+  const wanted = files.filter((file) => isWeights(file, files))
+  if (wanted.length === 0) {
     const similar = files.filter((file) => /\.(onnx|safetensors)$/.test(file))
+    const pickled = files.filter((file) => /^pytorch_model.*\.bin$/.test(file))
+    const has =
+      similar.length > 0
+        ? similar.join(', ')
+        : `neither ONNX nor safetensors files${pickled.length > 0 ? `, only ${pickled.join(', ')}` : ''}`
     throw new ModelNotFoundError(
       `${source} (${hubUrl}, commit ${commit.slice(0, 12)})`,
       weights,
-      similar.length > 0 ? `The repository has ${similar.join(', ')}.` : 'The repository has neither ONNX nor safetensors files.',
+      [`The repository has ${has}.`, advice].filter(Boolean).join(' '),
     )
   }
   const directory = join(repository, commit)
-  for (const file of files.filter((path) => isWeights(path) || isSettings(path))) {
+  for (const file of files.filter((path) => wanted.includes(path) || isSettings(path))) {
     if (await exists(join(directory, file))) continue
     if (offline) throw new OfflineError(`${file} of ${source} at "${revision}"`, cache)
     const url = `${hubUrl}/${source}/resolve/${commit}/${file.split('/').map(encodeURIComponent).join('/')}`

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { InvalidArgumentError } from '../errors.ts'
 import type { Encoder } from './encoder.ts'
-import { resolveModel, type HubOptions } from './hub.ts'
-import { findOnnxFile, onnxFile, type OnnxDType } from './onnx/file.ts'
+import type { HubOptions } from './hub.ts'
+import type { OnnxDType } from './onnx/file.ts'
+import { locateModel } from './onnx/locate.ts'
 import type { OpenRequest, OpenResult } from './onnx/protocol.ts'
 import type { Pooling } from './onnx/settings.ts'
 import { shareModel } from './onnx/shared-model.ts'
@@ -29,22 +30,18 @@ export interface OnnxEncoderOptions extends HubOptions {
 
 /**
  * Encodes with an ONNX model, from a directory (sentence-transformers or transformers.js layout) or from a hub
- * repository such as `owner/name`. It runs in a worker thread, one for each model however many encoders use it.
+ * repository such as `owner/name`. It runs in a worker thread, one for each model however many encoders use it. Where there is no default
+ * .onnx file but `model.safetensors` of a BERT-type model (BERT, DistilBERT, RoBERTa, XLM-R, CamemBERT, MPNet), the graph is written from
+ * these weights once, into the cache.
  * @throws MissingPackageError, ModelNotFoundError, InvalidModelError, InvalidArgumentError, DownloadError, OfflineError
  */
 export async function onnxEncoder(source: string, options: OnnxEncoderOptions = {}): Promise<Encoder> {
   const { file, dtype, pooling, normalize, prompt, maxTokens, threads = Math.min(4, Math.max(1, availableParallelism() >> 1)) } = options
   if (!(Number.isInteger(threads) && threads > 0)) throw new InvalidArgumentError('threads', `is ${threads}, not a whole number above 0`)
-  const name = onnxFile(file, dtype)
-  const directory = await resolveModel(
-    source,
-    (path) => path === name || path.startsWith(`${name}_data`) || path === `${name}.data`,
-    `ONNX model ${name}`,
-    options,
-  )
-  const path = await findOnnxFile(directory, name)
+  const located = await locateModel(source, { file, dtype }, options)
+  const { directory, path } = located
 
-  const shared = shareModel({ directory, path, threads })
+  const shared = shareModel({ ...located, threads })
   try {
     const request: OpenRequest = {
       ...(pooling !== undefined && { pooling }),

@@ -74,7 +74,7 @@ describe('llmEmbedder', () => {
     expect(mean.query.id).not.toBe(first.query.id)
   })
 
-  it('says where there is no ONNX file what there is, and how to make one', async () => {
+  it('says where there is neither an ONNX file nor weights what there is, and how to make one', async () => {
     rmSync(join(directory, 'onnx'), { recursive: true })
     const { options } = await hub()
 
@@ -82,9 +82,9 @@ describe('llmEmbedder', () => {
 
     await expect(opened).rejects.toBeInstanceOf(ModelNotFoundError)
     await expect(opened).rejects.toThrow(
-      /^No ONNX model at BAAI\/llm-embedder .*neither ONNX nor safetensors files\. Export it \(optimum-cli export onnx --model BAAI\/llm-embedder .*\) and give `source: /,
+      /^No ONNX model onnx\/model\.onnx at BAAI\/llm-embedder .*neither ONNX nor safetensors files\..* or export it \(optimum-cli export onnx --model BAAI\/llm-embedder .*\)/,
     )
-    await expect(llmEmbedder('qa', { source: directory })).rejects.toThrow(/No ONNX model at .*Export it/)
+    await expect(llmEmbedder('qa', { source: directory })).rejects.toThrow(/No ONNX model at .* or export it/)
   })
 
   it('refuses what is none of the six tasks before it fetches anything', async () => {

@@ -24,8 +24,16 @@ export function onnxFile(file: string | undefined, dtype: OnnxDType = 'fp32'): s
   return `onnx/model${suffix}.onnx`
 }
 
-/** Its path, once it is known to be there. @throws ModelNotFoundError that lists what is there instead */
-export async function findOnnxFile(directory: string, file: string): Promise<string> {
+/**
+ * Its path, once it is known to be there.
+ * @param advice Ends the error where no .onnx file is there at all.
+ * @throws ModelNotFoundError that lists what is there instead
+ */
+export async function findOnnxFile(
+  directory: string,
+  file: string,
+  advice = 'Give the directory of an exported model, with its .onnx file in the folder "onnx", or set `file`.',
+): Promise<string> {
   const path = join(directory, file)
   if (
     await stat(path).then(
@@ -46,8 +54,6 @@ export async function findOnnxFile(directory: string, file: string): Promise<str
   throw new ModelNotFoundError(
     path,
     'ONNX model',
-    found.length > 0
-      ? `There is ${found.join(', ')}: set \`file\` or \`dtype\` to use one of these.`
-      : 'Give the directory of an exported model, with its .onnx file in the folder "onnx", or set `file`.',
+    found.length > 0 ? `There is ${found.join(', ')}: set \`file\` or \`dtype\` to use one of these.` : advice,
   )
 }

@@ -1,5 +1,6 @@
 import type { ErrorMessage } from '../../errors.ts'
 import type { ExitGate } from '../../exit-gate.ts'
+import type { Building } from '../from-weights/build.ts'
 import type { LoraWeights } from '../lora/weights.ts'
 import type { Pooling } from './settings.ts'
 
@@ -8,6 +9,8 @@ export interface LoadRequest {
   readonly directory: string
   /** The .onnx file. */
   readonly path: string
+  /** How to make it, where it may not be there yet. */
+  readonly building?: Building
   readonly threads: number
   readonly gate: ExitGate
 }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, InvalidModelError, describeError } from '../../errors.ts'
 import { serveWorker, type WorkerHandler } from '../../worker.ts'
 import { fingerprint } from '../fingerprint.ts'
+import { buildOnnx } from '../from-weights/build.ts'
 import { readTokens } from '../reading.ts'
 import { loadTokenizer, type TextTokenizer } from '../tokenizer.ts'
 import { batchesByLength } from './batches.ts'
@@ -27,9 +28,10 @@ let model: { readonly graph: AdaptableGraph; readonly tokenizer: TextTokenizer; 
 const views: (View | undefined)[] = []
 
 const handlers = {
-  async load({ directory, path, threads, gate }: LoadRequest): Promise<void> {
+  async load({ directory, path, building, threads, gate }: LoadRequest): Promise<void> {
     const settings = await readSettings(directory)
     const tokenizer = await loadTokenizer(settings.folder)
+    if (building) await buildOnnx(path, building)
     model = { graph: await adaptableGraph(path, threads, gate), tokenizer, settings }
   },
 

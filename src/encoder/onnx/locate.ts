@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { ModelNotFoundError } from '../../errors.ts'
+import { fingerprint } from '../fingerprint.ts'
+import { graphVersion, type Building } from '../from-weights/build.ts'
+import { knownEncoder, knownTypes } from '../from-weights/config.ts'
+import { isFile, weightFiles } from '../from-weights/tensor-files.ts'
+import { cacheOf, resolveModel, type HubOptions } from '../hub.ts'
+import { optionalJson } from '../tokenizer.ts'
+import { findOnnxFile, onnxFile, type OnnxDType } from './file.ts'
+
+/** Where a model lies, and how its graph comes to be where it has only weights. */
+export interface LocatedModel {
+  readonly directory: string
+  /** The .onnx file; it may be still to be built. */
+  readonly path: string
+  readonly building?: Building
+}
+
+/**
+ * Finds the .onnx file of a model. Where the default one is asked for and there is none, but safetensors weights of an architecture that we
+ * can write the graph of, it is one in the cache: beside the weights of a hub repository, by their fingerprint for those of a directory.
+ * @throws ModelNotFoundError, InvalidModelError, DownloadError, OfflineError
+ */
+export async function locateModel(
+  source: string,
+  wanted: { readonly file?: string | undefined; readonly dtype?: OnnxDType | undefined },
+  options: HubOptions,
+): Promise<LocatedModel> {
+  const name = onnxFile(wanted.file, wanted.dtype)
+  const mayBuild = name === onnxFile(undefined)
+  const advice = mayBuild ? wayOut(source) : ''
+  const isOnnx = (path: string): boolean => path === name || path.startsWith(`${name}_data`) || path === `${name}.data`
+  const directory = await resolveModel(
+    source,
+    // The settings of weights first: they may be of a model that the rest is fetched of in vain.
+    (path, all) => (all.includes(name) ? isOnnx(path) : mayBuild && path === 'config.json' && weightFiles(all).length > 0),
+    `ONNX model ${name}`,
+    options,
+    advice,
+  )
+  if (await isFile(join(directory, name))) return { directory, path: join(directory, name) }
+  const isRepository = directory !== source
+  const weights = isRepository || !mayBuild ? [] : weightFiles(await readdir(directory))
+  if (!mayBuild || !(isRepository || weights.length > 0)) return { directory, path: await findOnnxFile(directory, name, advice) }
+
+  const configPath = join(directory, 'config.json')
+  const known = knownEncoder(await optionalJson(configPath), configPath)
+  if (typeof known === 'string')
+    throw new ModelNotFoundError(
+      join(directory, name),
+      'ONNX model',
+      `The weights are of ${known}, and graphs are written for ${knownTypes.join(', ')} only. ${advice}`,
+    )
+  const building = { ...known, directory }
+  if (!isRepository)
+    return { directory, path: join(cacheOf(options), 'from-weights', await nameOf(building, weights), 'model.onnx'), building }
+  const path = join(directory, `from-weights-${graphVersion}`, 'model.onnx')
+  // Once there is a graph, nothing needs them.
+  if (!(await isFile(path)))
+    await resolveModel(source, (file, all) => weightFiles(all).includes(file), 'weights', { ...options, revision: basename(directory) })
+  return { directory, path, building }
+}
+
+/** Equal for equal weights, wherever they lie. */
+async function nameOf({ directory, shape, activation }: Building, files: readonly string[]): Promise<string> {
+  const hash = createHash('sha256')
+  for (const file of files) for await (const chunk of createReadStream(join(directory, file))) hash.update(chunk as Uint8Array)
+  return fingerprint(`${shape.modelType}-${graphVersion}`, hash.digest(), { shape, activation })
+}
+
+function wayOut(source: string): string {
+  return (
+    `Give a repository, or a \`revision\` of it, with model.safetensors or onnx/model.onnx; or export it ` +
+    `(optimum-cli export onnx --model ${source} --task feature-extraction ./exported) and give './exported' with \`file: 'model.onnx'\`.`
+  )
+}

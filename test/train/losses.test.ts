@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { checkLoss, releasedRecipes, type LossSettings } from '../../src/train/losses/loss.ts'
 import { selfPacing } from '../../src/train/losses/pace.ts'
-import { lossOfTerms, lossTerms, type LossRows } from '../../src/train/losses/terms.ts'
+import { lossOfRows, type LossRows } from '../../src/train/losses/rows.ts'
 import { random } from '../../src/train/random.ts'
 import { retrievalTasks } from '../../src/tasks/task.ts'
 
@@ -19,8 +19,7 @@ function rowsOf(losses: LossSettings, more: Partial<LossRows> = {}): LossRows {
   return { columns, targets: [1, 5], masked: new Uint8Array(2 * columns), rewards, losses: [losses, losses], ...more }
 }
 
-const lossAt = (values: Float64Array, rows: LossRows): number =>
-  lossOfTerms(Float32Array.from(values), columns, lossTerms(rows, temperature))
+const lossAt = (values: Float64Array, rows: LossRows): number => lossOfRows(Float32Array.from(values), rows, temperature)
 
 /** The formulas as the papers write them, one number at a time. */
 const share = (row: number, column: number, among: readonly number[], divisor = temperature): number => {
@@ -84,7 +83,7 @@ describe('losses', () => {
     it(`have the gradient that central differences find: ${name}`, () => {
       const rows = rowsOf(settings)
       const gradient = Float32Array.from(cosines)
-      lossOfTerms(gradient, columns, lossTerms(rows, temperature))
+      lossOfRows(gradient, rows, temperature)
       const h = 1e-3
       cosines.forEach((_, i) => {
         const shifted = (by: number): number => lossAt(cosines.map((value, j) => (i === j ? value + by : value)) as Float64Array, rows)

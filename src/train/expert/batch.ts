@@ -1,4 +1,4 @@
-import type { LossRows } from '../losses/terms.ts'
+import type { LossRows } from '../losses/rows.ts'
 import { sampleBelow, type Random } from '../random.ts'
 import type { FitOptions, FitQuery, FitRoom, FitSet } from './fit.ts'
 

@@ -3,7 +3,7 @@ import { warmUpThenDecay } from '../adam.ts'
 import { infoNce } from '../info-nce.ts'
 import type { LossSettings } from '../losses/loss.ts'
 import { selfPacing, type TaskPace } from '../losses/pace.ts'
-import { lossOfTerms, lossTerms } from '../losses/terms.ts'
+import { lossOfRows } from '../losses/rows.ts'
 import { multiplyTransposed, transpose } from '../matrix.ts'
 import { random } from '../random.ts'
 import { rowsAtOnce } from '../ranking.ts'
@@ -217,7 +217,7 @@ async function fitStep(
   if (tied.length > 0) documents.set(units.subarray(rows * dimensions, (rows + columns) * dimensions))
   space.multiplyTransposed(units, documents, cosines, rows, columns, dimensions)
   const loss = lesson
-    ? lossOfTerms(cosines.subarray(0, rows * columns), columns, lossTerms({ columns, targets, masked, ...lesson }, temperature))
+    ? lossOfRows(cosines.subarray(0, rows * columns), { columns, targets, masked, ...lesson }, temperature)
     : infoNce(cosines, { rows, columns, targets, masked, temperature })
   transpose(documents, turned, columns, dimensions)
   space.multiplyTransposed(cosines, turned, upstream, rows, dimensions, columns)

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import type { TrainedExperts, TrainingMethod } from '../../train/index.ts'
 import { palette } from '../display/colour.ts'
@@ -88,12 +90,17 @@ samples; without scores they learn by contrast.`,
 async function trainTasks(options: TrainTasksOptions, environment: Environment): Promise<ExitCode> {
   const { out, strict = false, quiet = false, json = false } = options
   if (!options.samples && !options.task) throw new UsageError('Give samples (--samples FILE) or pairs (--task NAME=PATH).')
+  // Before files are read that may be large.
+  if (existsSync(join(out, 'pack.json')))
+    throw new UsageError(`There is a pack in ${out} already. Name a new directory: the pack will hold the experts of the tasks alone.`)
   const stages = stageViews(environment.stderr, views, { quiet })
   const log = problemLog(stages.log, { strict, shown: 1000 })
   const stop = stopper(environment)
   try {
     const inputs = await readTaskSets(options, log, stop.signal)
     if (!quiet && !json) for (const line of taskInputText(inputs)) stages.log(line)
+    const tasks = [...new Set(inputs.sets.map(({ task }) => task))]
+    if (tasks.length < 2) throw tooFewTasks(tasks)
     const trained = await train(inputs, options, stages, stop.signal)
     stages.stop()
     const [skipped, { stdout, variables }] = [log.failures(), environment]
@@ -102,7 +109,6 @@ async function trainTasks(options: TrainTasksOptions, environment: Environment):
       stdout.write(`${JSON.stringify(found, undefined, 2)}\n`)
     } else if (!quiet) {
       if (skipped > 0) stdout.write(`${counted(skipped, 'line')} skipped: ${reasonSummary(log)}\n`)
-      const tasks = [...new Set(inputs.sets.map(({ task }) => task))]
       stdout.write(taskTrainingText(trained, { pack: out, tasks, width: stdout.columns ?? 100 }, palette(stdout, variables)))
     }
     return 0
@@ -115,6 +121,11 @@ async function trainTasks(options: TrainTasksOptions, environment: Environment):
     stages.stop()
     stop.release()
   }
+}
+
+function tooFewTasks([task]: readonly string[]): UsageError {
+  if (task === undefined) return new UsageError('No sample teaches anything: pilotfish reward scores their candidates.')
+  return new UsageError(`There is something to learn for one task only, ${task}: pilotfish train is for that.`)
 }
 
 const views = {

@@ -14,7 +14,7 @@ export function taskTrainingText(
   const { winner, comparison, test, method, steps, seconds } = trained
   const { 'multi-task': together = 0, ...own } = steps
   const { mean, p } = comparison.difference
-  const gain = `${signed(Math.abs(mean))} points of nDCG@10, p ${p.toFixed(4)}`
+  const gain = `${signed(Math.abs(mean))} points of nDCG@10`
   const other = winner === 'routed' ? 'one expert for all tasks' : 'one expert a task'
   const lines = [
     `Trained both ways (${method}) in ${duration(seconds)}. Steps kept: ${count(together)} of the expert for all tasks; ${Object.entries(
@@ -27,7 +27,7 @@ export function taskTrainingText(
     '',
     ...comparisonLines(comparison, width, colours),
     ...(test ? ['On test questions, which decided nothing:', '', ...comparisonLines(test, width, colours)] : []),
-    `${bold(winner === 'routed' ? 'One expert a task' : 'One expert for all tasks')} did better: ${(p < 0.05 ? green : yellow)(gain)} over ${other}${p < 0.05 ? '' : ', which may be chance'}.`,
+    `${bold(winner === 'routed' ? 'One expert a task' : 'One expert for all tasks')} did better: ${(p < 0.05 ? green : yellow)(gain)} over ${other} (p ${p.toFixed(4)})${p < 0.05 ? '' : ', which may be chance'}.`,
     `  ${dim('written')}  ${pack}, with experts for ${tasks.join(', ')}; its router picks them by the question`,
     '',
     `  $ pilotfish search 'a question' --index ./knowledge --pack ${pack} --task ${tasks[0]!}`,

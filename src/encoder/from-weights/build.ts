@@ -82,7 +82,8 @@ async function appearing(folder: string, fill: (unfinished: string) => Promise<v
       'Free some space, or give another `cacheDirectory`.',
     )
   } finally {
-    await rm(unfinished, { recursive: true, force: true })
+    // Where it could not be made, neither can it be removed; the first error is the one that tells.
+    await rm(unfinished, { recursive: true, force: true }).catch(() => {})
   }
 }
 

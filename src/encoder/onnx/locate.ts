@@ -31,7 +31,7 @@ export async function locateModel(
 ): Promise<LocatedModel> {
   const name = onnxFile(wanted.file, wanted.dtype)
   const mayBuild = name === onnxFile(undefined)
-  const advice = mayBuild ? wayOut(source) : ''
+  const advice = mayBuild ? wayOut(source) : undefined
   const isOnnx = (path: string): boolean => path === name || path.startsWith(`${name}_data`) || path === `${name}.data`
   const directory = await resolveModel(
     source,
@@ -42,9 +42,15 @@ export async function locateModel(
     advice,
   )
   if (await isFile(join(directory, name))) return { directory, path: join(directory, name) }
+  if (!mayBuild) return { directory, path: await findOnnxFile(directory, name) }
   const isRepository = directory !== source
-  const weights = isRepository || !mayBuild ? [] : weightFiles(await readdir(directory))
-  if (!mayBuild || !(isRepository || weights.length > 0)) return { directory, path: await findOnnxFile(directory, name, advice) }
+  const files = await readdir(directory)
+  const weights = weightFiles(files)
+  if (!isRepository && weights.length === 0) {
+    const pickled = files.filter((file) => /^pytorch_model.*\.bin$/.test(file))
+    const found = pickled.length > 0 ? `There is only ${pickled.join(', ')}. ` : ''
+    return { directory, path: await findOnnxFile(directory, name, found + advice) }
+  }
 
   const configPath = join(directory, 'config.json')
   const known = knownEncoder(await optionalJson(configPath), configPath)

@@ -255,8 +255,15 @@ describe('pilotfish train-tasks', () => {
 
     const { code, stderr } = await terminal().execute('train-tasks', '--samples', ...files, '--out', out)
 
-    expect(stderr).toMatch(/chat +chat +8 +21 +a fifth +– +KL distillation at 0\.1\n/)
-    expect(stderr).toMatch(/convsearch +convsearch +8 +201 +a fifth +– +contrast\n/)
+    for (const [task, passages, loss] of [
+      ['qa', 808, 'graded distillation'],
+      ['convsearch', 201, 'contrast'],
+      ['chat', 21, 'KL distillation at 0.1'],
+      ['lrlm', 512, 'KL distillation at 0.1'],
+      ['icl', 160, 'graded distillation'],
+      ['tool', 210, 'contrast'],
+    ])
+      expect(stderr).toMatch(new RegExp(`  ${task} +${task} +8 +${passages} +a fifth +– +${loss}\n`))
     expect(stderr).toContain(
       'too few questions for "qa": 7 to learn from and 1 held out. Held-out questions are halved, and a half needs 5 at least: give fifty or more.',
     )

@@ -1,14 +1,13 @@
-import { rm } from 'node:fs/promises'
 import type { Encoder } from '../encoder/encoder.ts'
-import { InvalidArgumentError, PilotfishError } from '../errors.ts'
+import { InvalidArgumentError } from '../errors.ts'
 import { isDense } from '../expert/expert.ts'
 import type { PackExpert } from '../expert/pack.ts'
 import type { LoadedPack } from '../load-pack.ts'
-import { readCheckpoint, writeCheckpoint } from '../train/expert/checkpoint-file.ts'
 import type { ExpertCheckpoint } from '../train/expert/checkpoint.ts'
 import { trainExpert, type LoraExpertOptions } from '../train/expert/expert.ts'
 import type { UnseenQuery } from '../train/expert/plan.ts'
 import type { TrainingProgress } from '../train/progress.ts'
+import { checkpointsTo, resumed } from './checkpoints.ts'
 import type { Division } from './division.ts'
 import { packWeights, trainedChanges } from './packed-weights.ts'
 import type { QueryView } from './search.ts'
@@ -65,29 +64,6 @@ export async function trainWeights(
     entry: packed.entry,
     files: packed.files,
     unseen: viewOf(unseen),
-  }
-}
-
-/** Writes a checkpoint now and then. */
-function checkpointsTo(path: string, seconds: number): (state: ExpertCheckpoint) => Promise<void> {
-  let last = performance.now()
-  return async (state) => {
-    if (performance.now() - last < 1000 * seconds) return
-    await writeCheckpoint(path, state)
-    last = performance.now()
-  }
-}
-
-/** Goes on from a checkpoint of the same training; one of another training is none. */
-async function resumed<T>(path: string | undefined, train: (resume: { resume?: ExpertCheckpoint }) => Promise<T>): Promise<T> {
-  const resume = path === undefined ? undefined : await readCheckpoint(path)
-  if (!resume) return train({})
-  try {
-    return await train({ resume })
-  } catch (error) {
-    if (!(PilotfishError.is(error) && error instanceof InvalidArgumentError && error.argument === 'resume')) throw error
-    await rm(path!, { force: true })
-    return train({})
   }
 }
 

@@ -39,6 +39,13 @@ export interface TrainExpertsOptions {
   > &
     Pick<TableExpertOptions, 'pull'> &
     LoraOptions
+  /**
+   * Directory for files that a training which is cut off goes on from when it is started again with the same inputs; they are gone once all is done.
+   * @default none
+   */
+  readonly checkpoint?: string
+  /** Seconds of work that a kill may cost. @default 10 */
+  readonly checkpointEvery?: number
   /** @default 1 */
   readonly seed?: number
   readonly signal?: AbortSignal

@@ -1,12 +1,15 @@
+import { rm, rmdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { InvalidArgumentError } from '../errors.ts'
 import { bundledPack, loadPack, type LoadedPack } from '../load-pack.ts'
+import { checkpointsTo, resumed } from '../pack-training/checkpoints.ts'
 import { checkExpertName } from '../pack-training/newcomer.ts'
 import { packTarget } from '../pack-training/target.ts'
 import { packWeights, trainedChanges, type PackedWeights } from '../pack-training/packed-weights.ts'
 import type { TrainingMethod } from '../pack-training/train-into-pack.ts'
-import { trainExpert, type LoraExpertOptions } from '../train/expert/expert.ts'
+import { trainExpert, type LoraExpertOptions, type TrainingLogEntry } from '../train/expert/expert.ts'
 import { gatherSets } from '../train/expert/pairs.ts'
-import { startClock } from '../train/progress.ts'
+import { startClock, type TrainingProgress } from '../train/progress.ts'
 import { compareTasks } from './comparison.ts'
 import { halved, type HalvedTask } from './halves.ts'
 import { judgeTasks } from './judge.ts'
@@ -53,6 +56,7 @@ export async function trainExperts(options: TrainExpertsOptions): Promise<Traine
       const chosen = winner === 'routed' ? ways.experts : ways.multiTask
       await writeTaskPack(loaded.pack, target.out, { weights: chosen, routing: judged.routing[winner], comparison, winner })
     }
+    if (options.checkpoint !== undefined) await removeCheckpoints(options.checkpoint, [multiTask, ...tasks])
     const seconds = (performance.now() - started) / 1000
     return { winner, comparison, ...(test && { test }), ...(target && { pack: target.out }), method, steps, seconds }
   } finally {
@@ -87,34 +91,37 @@ async function trainBoth(
   loaded: LoadedPack,
   options: TrainExpertsOptions,
 ): Promise<{ ways: BothWays; steps: Record<string, number> }> {
-  const { training = {}, homogeneous = true, selfPaced = true, seed = 1, signal, onProgress, onLog } = options
+  const { training = {}, homogeneous = true, selfPaced = true, checkpoint, checkpointEvery = 10, seed = 1 } = options
+  const { signal, onProgress, onLog } = options
   const budget = options.steps ?? tasks.length * (method === 'lora' ? 200 : 400)
   const clock = startClock(2 * budget)
   const kept: Record<string, number> = {}
   let before = 0
   const train = async (expert: string, asked: readonly string[], steps: number): Promise<PackedWeights[]> => {
     const own = sets.filter(({ training: { task } }) => asked.includes(task))
-    const { changes, steps: best } = await trainedChanges(method, loaded, (how) =>
-      trainExpert({
-        ...training,
-        ...how,
-        name: expert,
-        pairs: own.map(({ training: set }) => set),
-        folds: 0,
-        steps,
-        homogeneous,
-        selfPaced,
-        seed,
-        // What it is worth is told by the comparison.
-        force: true,
-        ...(signal && { signal }),
-        onLog: (entry) => onLog?.({ expert, ...entry }),
-        onProgress({ stage, done, total, loss }) {
-          if (stage !== 'train') return
-          const share = before + (steps * done) / Math.max(1, total)
-          onProgress?.({ ...clock(Math.round(share)), stage: 'train', expert, ...(loss !== undefined && { loss }) })
-        },
-      } as LoraExpertOptions),
+    const file = checkpoint === undefined ? undefined : join(checkpoint, `${expert}.training`)
+    const settings = {
+      ...training,
+      name: expert,
+      pairs: own.map(({ training: set }) => set),
+      folds: 0,
+      steps,
+      homogeneous,
+      selfPaced,
+      seed,
+      // What it is worth is told by the comparison.
+      force: true,
+      ...(signal && { signal }),
+      ...(file !== undefined && { checkpointEvery: 1, onCheckpoint: checkpointsTo(file, checkpointEvery) }),
+      onLog: (entry: TrainingLogEntry) => onLog?.({ expert, ...entry }),
+      onProgress({ stage, done, total, loss }: TrainingProgress) {
+        if (stage !== 'train') return
+        const share = before + (steps * done) / Math.max(1, total)
+        onProgress?.({ ...clock(Math.round(share)), stage: 'train', expert, ...(loss !== undefined && { loss }) })
+      },
+    }
+    const { changes, steps: best } = await resumed(file, (resume) =>
+      trainedChanges(method, loaded, (how) => trainExpert({ ...settings, ...how, ...resume } as LoraExpertOptions)),
     )
     before += steps
     kept[expert] = best
@@ -127,4 +134,10 @@ async function trainBoth(
   const experts: PackedWeights[] = []
   for (const task of tasks) experts.push(...(await train(task, [task], Math.max(1, Math.round(budget / tasks.length)))))
   return { ways: { experts, multiTask: all }, steps: kept }
+}
+
+/** The files alone, and the directory where nothing else is in it. */
+async function removeCheckpoints(directory: string, experts: readonly string[]): Promise<void> {
+  for (const expert of experts) await rm(join(directory, `${expert}.training`), { force: true })
+  await rmdir(directory).catch(() => {})
 }

@@ -150,6 +150,29 @@ describe('trainExperts in other ways', () => {
     expect(spaces.size).toBe(winner === 'routed' ? 3 : 2)
   })
 
+  it('goes on where it was cut off, to the same end', async () => {
+    const checkpoint = join(directory, 'checkpoints')
+    const controller = new AbortController()
+    const short = { ...settings, steps: 20 }
+    const stopped = trainExperts({
+      ...short,
+      checkpoint,
+      checkpointEvery: 0,
+      signal: controller.signal,
+      onLog: ({ expert, step }) => expert === 'qa' && step === 4 && controller.abort(new Error('enough')),
+    })
+    await expect(stopped).rejects.toThrow('enough')
+    const steps: string[] = []
+    const resumed = await trainExperts({ ...short, checkpoint, onLog: ({ expert, step }) => steps.push(`${expert} ${step}`) })
+    const whole = await trainExperts(short)
+
+    expect(resumed.comparison).toEqual(whole.comparison)
+    expect(steps.filter((each) => each.startsWith('multi-task'))).toEqual([])
+    // The checkpoint of step 4 was written before the stop was noticed.
+    expect(steps[0]).toBe('qa 5')
+    expect(existsSync(checkpoint)).toBe(false)
+  })
+
   it.each([
     ['a single task', { tasks: tasks.slice(0, 1) }, 'tasks are 1'],
     ['a name that is none', { tasks: [{ ...tasks[0]!, task: 'a task' }, tasks[1]!] }, 'name is "a task"'],

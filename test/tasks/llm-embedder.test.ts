@@ -9,6 +9,7 @@ import { taskInstructions, type RetrievalTask } from '../../src/tasks/task.ts'
 import { dot } from '../../src/vector.ts'
 import { expectClose } from '../conformance/encoder.ts'
 import { fakeHub } from '../encoder/fake-hub.ts'
+import { writeWeights } from '../encoder/from-weights/weights.ts'
 import { temporaryDirectory } from '../encoder/models.ts'
 
 let directory: string
@@ -54,6 +55,23 @@ describe('llmEmbedder', () => {
     expectClose(question!, (await plain.encode([`${before}What is the weather?`]))[0]!)
     expectClose(tool!, (await plain.encode([`${beforeKey}Weather, Forecast`]))[0]!)
     expect(dot(question!, question!)).toBeCloseTo(1)
+  })
+
+  it('opens it where the repository has safetensors weights and no ONNX file, to the same vectors', async () => {
+    const { options } = await hub()
+    const exported = await open('qa', options)
+    rmSync(join(directory, 'onnx'), { recursive: true })
+    writeWeights(directory, 'bert-tiny', { seed: 3, prefix: 'bert.' })
+    const weights = await hub()
+
+    const fromWeights = await open('qa', weights.options)
+
+    for (const side of ['query', 'key'] as const) {
+      const texts = ['where is the bank', 'code']
+      const [actual, expected] = [await fromWeights[side].encode(texts), await exported[side].encode(texts)]
+      actual.forEach((vector, i) => expectClose(vector, expected[i]!))
+    }
+    expect(weights.requests.filter(({ method, path }) => method === 'GET' && path.endsWith('.safetensors'))).toHaveLength(2)
   })
 
   it('fetches the model once for both sides and for all tasks', async () => {

@@ -27,8 +27,11 @@ export function mostColumns({
   hardNegatives,
   negatives,
   candidates = 0,
-}: Pick<FitOptions, 'batchSize' | 'hardNegatives' | 'negatives'> & Partial<Pick<FitOptions, 'candidates'>>): number {
-  return Math.ceil(1.5 * (batchSize * (1 + Math.max(hardNegatives, candidates)) + negatives)) + 4
+  homogeneous = true,
+}: Pick<FitOptions, 'batchSize' | 'hardNegatives' | 'negatives'> & Partial<Pick<FitOptions, 'candidates' | 'homogeneous'>>): number {
+  // Negatives of several sets are rounded up for each.
+  const rounded = negatives > 0 && !homogeneous ? batchSize : 0
+  return Math.ceil(1.5 * (batchSize * (1 + hardNegatives + candidates) + negatives + rounded)) + 4
 }
 
 /**

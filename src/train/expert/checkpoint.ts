@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { InvalidArgumentError } from '../../errors.ts'
 import type { FitState, Look } from './fit.ts'
 
@@ -19,6 +20,23 @@ export interface ExpertCheckpoint {
 export function fingerprintOf(...facts: readonly unknown[]): string {
   const hash = createHash('sha256')
   for (const fact of facts) hash.update(JSON.stringify(fact) ?? '-').update('\n')
+  return hash.digest('hex')
+}
+
+/** The same for lists of texts, which may be too long to be one. */
+export async function fingerprintOfTexts(lists: readonly (readonly string[])[], signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash('sha256')
+  let turn = performance.now()
+  for (const list of lists) {
+    hash.update(`${list.length}\n`)
+    for (const text of list) {
+      hash.update(`${text.length}\n`).update(text)
+      if (performance.now() - turn < 20) continue
+      await nextTurn()
+      signal?.throwIfAborted()
+      turn = performance.now()
+    }
+  }
   return hash.digest('hex')
 }
 

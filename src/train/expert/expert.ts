@@ -1,6 +1,6 @@
 import type { Encoder } from '../../encoder/encoder.ts'
 import type { LoraWeights } from '../../encoder/lora/weights.ts'
-import { InvalidArgumentError, TrainingRefusedError } from '../../errors.ts'
+import { TrainingRefusedError } from '../../errors.ts'
 import type { LoraOptions } from '../lora/lora.ts'
 import type { TrainingProgress } from '../progress.ts'
 import type { LearnedAdapter } from './adapter.ts'
@@ -141,10 +141,7 @@ export function trainExpert(options: TableExpertOptions): Promise<TrainedExpert<
 export function trainExpert(options: AdapterExpertOptions): Promise<TrainedExpert<LearnedAdapter>>
 export function trainExpert(options: LoraExpertOptions): Promise<TrainedExpert<LoraWeights>>
 export async function trainExpert(options: AnyExpertOptions): Promise<TrainedExpert<LearnedTable | LearnedAdapter | LoraWeights>> {
-  const { name, base, rates, force = false } = options
-  if (rates && (rates.length === 0 || !rates.every((rate) => rate > 0 && Number.isFinite(rate))))
-    throw new InvalidArgumentError('rates', 'must hold positive numbers')
-
+  const { name, base, force = false } = options
   const prepared = await prepare(options)
   try {
     const { heldOut, pull, rate, steps, unseen } = await runPlan(prepared, options)

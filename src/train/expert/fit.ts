@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { InvalidArgumentError } from '../../errors.ts'
 import { warmUpThenDecay } from '../adam.ts'
 import { infoNce } from '../info-nce.ts'
 import type { LossSettings } from '../losses/loss.ts'
@@ -119,7 +120,7 @@ export interface FitRoom {
 }
 
 type RoomOptions = Pick<FitOptions, 'batchSize' | 'hardNegatives' | 'negatives'> &
-  Partial<Pick<FitOptions, 'candidates'>> & {
+  Partial<Pick<FitOptions, 'candidates' | 'homogeneous'>> & {
     /** Documents that learn as well: those of the largest pool. @default 0 */
     readonly pool?: number
   }
@@ -184,6 +185,9 @@ export async function fitQuerySide(
     const pace = selfPaced && homogeneous ? pacing.paceOf(set) : 1
     const stepRate = pace * warmUpThenDecay(step - 1, steps, rate)
     const loss = await fitStep(side, batch, room, options, stepRate, step)
+    // Cosines that are no numbers would rank every answer first.
+    if (!Number.isFinite(loss))
+      throw new InvalidArgumentError('rates', `make the loss ${loss} at step ${step} (rate ${stepRate})`, 'Give lower ones.')
     if (homogeneous) pacing.learned(set, loss)
     if (lookEvery > 0 && (step % lookEvery === 0 || step === until)) {
       const score = await scoreHeldOut(side, sets, room, signal)

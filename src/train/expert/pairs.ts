@@ -41,6 +41,9 @@ export interface TrainingQuery {
   readonly negatives?: readonly number[]
 }
 
+/** Differences and quotients of larger ones may be no numbers. */
+const largestReward = 1e30
+
 /** A set whose held-out queries have been set aside. */
 export type DividedSet = TrainingSet & Required<Pick<TrainingSet, 'heldOut'>>
 
@@ -53,7 +56,14 @@ export function divideSets(pairs: readonly TrainingPair[] | readonly TrainingSet
     return { ...set, queries: ordered.slice(held), heldOut: ordered.slice(0, held) }
   })
   if (divided.every(({ heldOut }) => heldOut.length === 0)) throw tooSmall()
+  requireQueries(divided)
   return divided
+}
+
+/** @throws InvalidArgumentError where there is nothing to learn from */
+export function requireQueries(sets: readonly TrainingSet[]): void {
+  if (sets.every(({ queries }) => queries.length === 0))
+    throw new InvalidArgumentError('pairs', 'has no queries to learn from', 'Those that are held out only judge.')
 }
 
 /** Checks what was given and gathers pairs by document and query. */
@@ -62,7 +72,8 @@ export function gatherSets(pairs: readonly TrainingPair[] | readonly TrainingSet
   for (const { documents, queries, heldOut = [] } of sets) {
     for (const { text, positives, rewards, negatives = [] } of [...queries, ...heldOut]) {
       const query = JSON.stringify(text.slice(0, 80))
-      const wrong = [...negatives, ...(rewards?.places ?? [])].find((place) => !(place >= 0 && place < documents.length))
+      const isPlace = (place: number): boolean => Number.isInteger(place) && place >= 0 && place < documents.length
+      const wrong = [...negatives, ...(rewards?.places ?? [])].find((place) => !isPlace(place))
       if (wrong !== undefined)
         throw new InvalidArgumentError('pairs', `has a query with a candidate that is no document (${wrong}): ${query}`)
       if (rewards && (rewards.places.length !== rewards.values.length || rewards.places.length === 0))
@@ -72,7 +83,9 @@ export function gatherSets(pairs: readonly TrainingPair[] | readonly TrainingSet
         )
       if (rewards && !rewards.values.every(Number.isFinite))
         throw new InvalidArgumentError('pairs', `has a query with a reward that is not a finite number: ${query}`)
-      if (positives.length === 0 || !positives.every((place) => place >= 0 && place < documents.length)) {
+      if (rewards?.values.some((value) => Math.abs(value) > largestReward))
+        throw new InvalidArgumentError('pairs', `has a query with a reward beyond ${largestReward}: ${query}`)
+      if (positives.length === 0 || !positives.every(isPlace)) {
         throw new InvalidArgumentError('pairs', `has a query without an answer among the documents: ${query}`)
       }
     }

@@ -119,7 +119,10 @@ async function bestOfFolds({ splits, settings: { rates, steps }, pulls, start }:
 type Runner = ReturnType<typeof startRunner>
 
 /** Counts steps over runs, keeps checkpoints, and passes by the runs that a checkpoint has behind it. */
-function startRunner({ side, room, settings, foreign, foreignText, readTexts, sets, pulls }: Prepared, options: AnyExpertOptions) {
+function startRunner(
+  { side, room, settings, foreign, foreignText, readTexts, documentsId, sets, pulls }: Prepared,
+  options: AnyExpertOptions,
+) {
   const { onProgress, onLog, onCheckpoint, checkpointEvery = 100, signal, resume } = options
   const { steps, rates } = settings
   const fingerprint = fingerprintOf(
@@ -128,6 +131,7 @@ function startRunner({ side, room, settings, foreign, foreignText, readTexts, se
     options.method === 'lora' && [options.targets, options.rank, options.alpha, options.weightDecay, options.clip, options.queryTokens],
     settings,
     readTexts,
+    documentsId,
     options.foreign,
     pulls,
     sets.map(({ count, queries, heldOut, loss }) => [count, queries, heldOut, loss]),

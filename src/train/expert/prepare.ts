@@ -11,10 +11,12 @@ import { nearest } from '../ranking.ts'
 import { bytesFor, workspace } from '../simd/workspace.ts'
 import { adapterQuerySide, type LearnedAdapter } from './adapter.ts'
 import { embed } from './embed.ts'
+import { checkOptions } from './check-options.ts'
+import { fingerprintOfTexts } from './checkpoint.ts'
 import type { AnyExpertOptions } from './expert.ts'
 import { fitBytes, fitRoom, type FitQuery, type FitRoom, type FitSet } from './fit.ts'
 import { scoreHeldOut, wholeFours } from './look.ts'
-import { divideSets, folds, gatherSets, tooSmall, type TrainingQuery, type TrainingSet } from './pairs.ts'
+import { divideSets, folds, gatherSets, requireQueries, tooSmall, type TrainingQuery, type TrainingSet } from './pairs.ts'
 import { pullOfDocuments } from './pull.ts'
 import type { QuerySide } from './query-side.ts'
 import { queryTokens, tableBytes, tableQuerySide, type LearnedTable, type TableQuerySide } from './table.ts'
@@ -35,6 +37,8 @@ export interface Prepared {
   /** The text of each query, by number: as it was given, and as it is read, behind its set's instruction. */
   readonly texts: readonly string[]
   readonly readTexts: readonly string[]
+  /** Changes with the text of any document; empty where no checkpoint asks for it. */
+  readonly documentsId: string
   /** Pulls to try, and how to begin with one. */
   readonly pulls: readonly number[]
   start(pull: number): void
@@ -76,6 +80,7 @@ const enoughScores = 4_000_000
 
 /** Checks, divides, tokenises and embeds what is trained on, and finds the start. */
 export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
+  checkOptions(options)
   const { base, signal } = options
   const { dimensions } = base
   const gathered = gatherSets(options.pairs)
@@ -83,6 +88,8 @@ export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
   const given = gathered.map((set) => (set.madeUp && !madeUp ? { ...set, heldOut: [] } : set))
   const settings = decide(options, given, madeUp)
   const divided: readonly TrainingSet[] = settings.folds > 0 ? given : divideSets(given, settings.seed)
+  requireQueries(divided)
+  requireJudges(divided, settings)
 
   const texts: string[] = []
   const readTexts: string[] = []
@@ -120,7 +127,9 @@ export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
 
   const tokens = options.method === 'table' ? await queryTokens(options.base, readTexts, signal) : undefined
   const pools = tied ? numbered.map((set) => poolOf(set, settings)) : []
-  const roomFor = { ...settings, pool: Math.max(0, ...pools.map((pool) => pool.length)) }
+  const asked = divided.reduce((sum, { queries }) => sum + queries.length, 0)
+  const batchSize = Math.min(settings.batchSize, asked)
+  const roomFor = { ...settings, batchSize, pool: Math.max(0, ...pools.map((pool) => pool.length)) }
   const most = Math.max(...divided.map(({ documents }) => documents.length))
   const space = workspace(
     bytesFor(...divided.map(({ documents }) => wholeFours(documents.length) * dimensions)) +
@@ -152,7 +161,14 @@ export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
     for (const judge of judges) sum += await scoreHeldOut(side, judge, room, signal)
     return sum / judges.length
   }
-  const common = { sets, splits, room, foreign, foreignText: learning.firstText, settings, texts, readTexts }
+  const documentsId =
+    options.resume || options.onCheckpoint
+      ? await fingerprintOfTexts(
+          numbered.map(({ documents }) => documents),
+          signal,
+        )
+      : ''
+  const common = { sets, splits, room, foreign, foreignText: learning.firstText, settings, texts, readTexts, documentsId }
   const nothing = { pulls: [0], start() {}, close: async () => {} }
   if (options.method === 'lora') {
     const side = await loraQuerySide(loraSource(options.base), learning.texts, settings.seed, {
@@ -233,6 +249,17 @@ function decide(options: AnyExpertOptions, sets: readonly TrainingSet[], madeUp:
     foreignSets: options.foreignSets ?? false,
     seed,
   }
+}
+
+/** @throws InvalidArgumentError where a teacher judges, and likes all candidates of every query alike */
+function requireJudges(sets: readonly TrainingSet[], { folds: count }: Settings): void {
+  const judging = sets.flatMap(({ queries, heldOut = [] }) => (count > 0 ? [...queries, ...heldOut] : heldOut))
+  if (judging.length > 0 && judging.every(({ rewards }) => rewards?.values.every((value) => value === rewards.values[0])))
+    throw new InvalidArgumentError(
+      'pairs',
+      'has no query whose rewards differ among those that judge, so nothing says which expert is better',
+      'Leave queries out whose candidates are all worth the same.',
+    )
 }
 
 /** Each fold's view: a part of every set's queries held out, the others to learn from. Supporting sets only teach. */

@@ -52,6 +52,15 @@ export const releasedRecipes: Readonly<Record<RetrievalTask, TaskRecipe>> = {
   tool: { loss: contrastive, positive: 'given', margin: 0 },
 }
 
+/** Of smaller ones the softmax of far cosines is 0 in double precision, and a loss of it no number. */
+const leastTemperature = 0.003
+
+/** @throws InvalidArgumentError */
+export function checkTemperature(name: string, value: number): void {
+  if (!(value >= leastTemperature && Number.isFinite(value)))
+    throw new InvalidArgumentError(name, `is ${value}, not a number from ${leastTemperature} on`)
+}
+
 /** @throws InvalidArgumentError */
 export function checkLoss({ contrastive: share = 1, distillation }: LossSettings, name: string): void {
   const { kind, weight = 1, temperature = 1, studentTemperature = 1 } = distillation ?? { kind: 'graded' as const }
@@ -60,9 +69,8 @@ export function checkLoss({ contrastive: share = 1, distillation }: LossSettings
     throw new InvalidArgumentError(`${name}.distillation.kind`, `is ${JSON.stringify(kind)}`, 'Known are graded and kl.')
   if (!(weight >= 0 && Number.isFinite(weight)))
     throw new InvalidArgumentError(`${name}.distillation.weight`, `is ${weight}, not a number from 0 on`)
-  for (const [which, value] of Object.entries({ temperature, studentTemperature })) {
-    if (!(value > 0 && Number.isFinite(value)))
-      throw new InvalidArgumentError(`${name}.distillation.${which}`, `is ${value}, not a number above 0`)
-  }
+  if (!(temperature > 0 && Number.isFinite(temperature)))
+    throw new InvalidArgumentError(`${name}.distillation.temperature`, `is ${temperature}, not a number above 0`)
+  checkTemperature(`${name}.distillation.studentTemperature`, studentTemperature)
   if (share === 0 && (!distillation || weight === 0)) throw new InvalidArgumentError(name, 'has nothing that counts')
 }

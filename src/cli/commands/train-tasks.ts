@@ -109,7 +109,9 @@ async function trainTasks(options: TrainTasksOptions, environment: Environment):
       stdout.write(`${JSON.stringify(found, undefined, 2)}\n`)
     } else if (!quiet) {
       if (skipped > 0) stdout.write(`${counted(skipped, 'line')} skipped: ${reasonSummary(log)}\n`)
-      stdout.write(taskTrainingText(trained, { pack: out, tasks, width: stdout.columns ?? 100 }, palette(stdout, variables)))
+      const ownDocuments = options.instructions === 'both' || options.bothSides === true
+      const use = { pack: out, tasks, ownDocuments, width: stdout.columns ?? 100 }
+      stdout.write(taskTrainingText(trained, use, palette(stdout, variables)))
     }
     return 0
   } catch (error) {

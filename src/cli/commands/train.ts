@@ -113,7 +113,8 @@ async function train(options: TrainOptions, environment: Environment): Promise<E
       )
     else if (!options.quiet) {
       if (skipped > 0) environment.stdout.write(`${counted(skipped, 'row')} skipped: ${reasonSummary(log)}\n`)
-      environment.stdout.write(trainingText(training, target, palette(environment.stdout, environment.variables)))
+      const ownDocuments = instruction.instruction?.document !== undefined
+      environment.stdout.write(trainingText(training, { pack: target, ownDocuments }, palette(environment.stdout, environment.variables)))
     }
     return 0
   } catch (error) {

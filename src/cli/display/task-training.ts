@@ -2,20 +2,26 @@ import type { TaskComparison, TrainedExperts } from '../../train/index.ts'
 import type { Palette } from './colour.ts'
 import { count, duration } from './numbers.ts'
 import { alignedTable } from './table.ts'
-import { percent, signed } from './training.ts'
+import { documentsOf, percent, signed } from './training.ts'
+
+export interface TaskPackUse {
+  readonly pack: string
+  readonly tasks: readonly string[]
+  /** Its experts embed documents themselves. */
+  readonly ownDocuments: boolean
+  /** Columns of the terminal. */
+  readonly width: number
+}
 
 /** Both ways side by side, which one won, and how to use it. */
-export function taskTrainingText(
-  trained: TrainedExperts,
-  { pack, tasks, width }: { readonly pack: string; readonly tasks: readonly string[]; readonly width: number },
-  colours: Palette,
-): string {
+export function taskTrainingText(trained: TrainedExperts, { pack, tasks, ownDocuments, width }: TaskPackUse, colours: Palette): string {
   const { bold, dim, green, yellow } = colours
   const { winner, comparison, test, method, steps, seconds } = trained
   const { 'multi-task': together = 0, ...own } = steps
   const { mean, p } = comparison.difference
   const gain = `${signed(Math.abs(mean))} points of nDCG@10`
   const other = winner === 'routed' ? 'one expert for all tasks' : 'one expert a task'
+  const worse = comparison.overall[winner === 'routed' ? 'experts, task known' : 'multi-task, task known'] < comparison.overall.general
   const lines = [
     `Trained both ways (${method}) in ${duration(seconds)}. Steps kept: ${count(together)} of the expert for all tasks; ${Object.entries(
       own,
@@ -28,7 +34,15 @@ export function taskTrainingText(
     ...comparisonLines(comparison, width, colours),
     ...(test ? ['On test questions, which decided nothing:', '', ...comparisonLines(test, width, colours)] : []),
     `${bold(winner === 'routed' ? 'One expert a task' : 'One expert for all tasks')} did better: ${(p < 0.05 ? green : yellow)(gain)} over ${other} (p ${p.toFixed(4)})${p < 0.05 ? '' : ', which may be chance'}.`,
+    ...(worse
+      ? [
+          yellow(
+            `It finds less than the general expert does (${percent(comparison.overall.general)}): give more questions, or try --instructions none.`,
+          ),
+        ]
+      : []),
     `  ${dim('written')}  ${pack}, with experts for ${tasks.join(', ')}; its router picks them by the question`,
+    `           ${documentsOf(ownDocuments)}`,
     '',
     `  $ pilotfish search 'a question' --index ./knowledge --pack ${pack} --task ${tasks[0]!}`,
     dim(`  await openPilotfish({ directory: './knowledge', pack: '${pack}' })`),

@@ -42,7 +42,11 @@ export function inputText({ pairs, samples, madeUp }: TrainingInput): string[] {
 }
 
 /** What the expert is worth, where it is, and how to use it. */
-export function trainingText(training: PackTraining, pack: string, { bold, dim, green, yellow }: Palette): string {
+export function trainingText(
+  training: PackTraining,
+  { pack, ownDocuments }: { readonly pack: string; readonly ownDocuments: boolean },
+  { bold, dim, green, yellow }: Palette,
+): string {
   const { name, heldOut, routing, lexicalWeight, trained, seconds } = training
   const width = Math.max(14, name.length + ' + BM25'.length)
   const row = (system: string, scores: RetrievalScores, note = ''): string =>
@@ -75,12 +79,19 @@ export function trainingText(training: PackTraining, pack: string, { bold, dim, 
         ]
       : []),
     ...notes(training).map((note, i) => item(i === 0 ? 'note' : '', yellow(note))),
-    item('written', `${pack} in ${duration(seconds.total)} altogether; no document needs to be embedded again`),
+    item('written', `${pack} in ${duration(seconds.total)} altogether; ${documentsOf(ownDocuments)}`),
     '',
     `  $ pilotfish search 'a question' --index ./knowledge --pack ${pack}`,
     dim(`  await openPilotfish({ directory: './knowledge', pack: '${pack}' })`),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** What the new pack asks of documents that are embedded already. */
+export function documentsOf(own: boolean): string {
+  return own
+    ? 'documents need further vectors: make the index with this pack, or add to one with --reembed'
+    : 'no document needs to be embedded again'
 }
 
 function judgedBy({ heldOut, trained }: PackTraining): string {

@@ -39,7 +39,7 @@ describe('pilotfish train for a task', () => {
     expect(stderr).toContain('qa.jsonl:97 has a teacher score that is no finite number')
     expect(stderr).toContain('96 samples of qa over 12 passages, learned by graded distillation\n')
     expect(stdout).toContain('trade learned from 96 questions')
-    const [expert] = (await openPack(out!)).manifest.experts.filter(({ name }) => name === 'trade')
+    const expert = (await openPack(out!)).manifest.experts.find(({ name }) => name === 'trade')
     expect(expert).toMatchObject({ task: 'qa' })
     expect(expert).not.toHaveProperty('instructions')
     const steps = readFileSync(log!, 'utf8').trimEnd().split('\n')

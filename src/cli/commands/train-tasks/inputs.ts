@@ -40,11 +40,11 @@ interface ReadSet {
 export async function readTaskSets(options: TaskInputOptions, log: ProblemLog, signal: AbortSignal): Promise<TaskInputs> {
   const reading: Reading = { options, log, signal }
   const { samples: paths = [], task: tasks = new Map() as NamedPaths, test: tests = new Map() as NamedPaths } = options
-  const unused: SetsFromSamples['unused'][number][] = []
+  const unused: SetsFromSamples['unused'][] = []
   const read: ReadSet[] = []
   if (paths.length > 0) {
     const found = await fromSamples(await readSampleFiles(paths, { limit: options.limit, log, signal }), reading)
-    unused.push(...found.unused)
+    unused.push(found.unused)
     read.push(...found.sets.map((training) => ({ task: training.task, name: training.task, training, tests: [] })))
   }
   for (const [task, sources] of tasks) for (const path of sources) read.push(await pairSet(task, path, reading))
@@ -62,7 +62,7 @@ export async function readTaskSets(options: TaskInputOptions, log: ProblemLog, s
     kept += all.length - queries.length
     return { ...training, task, set: name, documents, queries, ...(heldOut && { heldOut }), ...(test.length > 0 && { test }) }
   })
-  return { sets, unused, kept }
+  return { sets, unused: unused.flat(), kept }
 }
 
 async function fromSamples(samples: readonly TaskSample[], { options: { instructions } }: Reading): Promise<SetsFromSamples> {
@@ -93,7 +93,7 @@ async function testSet(
   task: string,
   path: string,
   reading: Reading,
-  unused: SetsFromSamples['unused'][number][],
+  unused: SetsFromSamples['unused'][],
 ): Promise<{ documents: readonly string[]; queries: readonly TrainingQuery[] }> {
   if (!(await holdsSamples(path))) return pairReader(path, reading)('test')
   if (!isRetrievalTask(task)) throw new UsageError(`${path} holds samples, but "${task}" is none of their tasks: give pairs.`)
@@ -102,7 +102,7 @@ async function testSet(
   const other = samples.find((sample) => sample.task !== task)
   if (other) throw new UsageError(`${path}, line ${other.line}, is a sample of ${other.task}, but was given as test questions of ${task}.`)
   const found = await fromSamples(samples, reading)
-  unused.push(...found.unused)
+  unused.push(found.unused)
   return found.sets[0] ?? { documents: [], queries: [] }
 }
 

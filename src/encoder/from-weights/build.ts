@@ -4,20 +4,11 @@ import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { PilotfishError, UnsupportedError } from '../../errors.ts'
 import { writeOnnxFile, type OnnxFileOptions } from '../../onnx/file.ts'
-import type { KnownEncoder } from './config.ts'
+import type { Building } from './config.ts'
 import { encoderGraph } from './encoder-graph.ts'
 import type { NeededWeight } from './graph-writer.ts'
 import { namedWeights } from './named-weights.ts'
 import { isFile, openTensors, type TensorFiles } from './tensor-files.ts'
-
-/** Goes up when the same weights give another graph, so that files of older ones are not taken for it. */
-export const graphVersion = 1
-
-/** How the .onnx file of an encoder is made of its weights. */
-export interface Building extends KnownEncoder {
-  /** Where the safetensors files lie. */
-  readonly directory: string
-}
 
 /**
  * Makes an .onnx file of an encoder's weights, unless it is there. Its folder appears at once when all of it is written, whoever else is

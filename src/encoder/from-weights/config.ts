@@ -7,6 +7,15 @@ export interface KnownEncoder {
   readonly activation: Activation
 }
 
+/** Goes up when the same weights give another graph, so that files of older ones are not taken for it. */
+export const graphVersion = 1
+
+/** How the .onnx file of an encoder is made of its weights. */
+export interface Building extends KnownEncoder {
+  /** Where the safetensors files lie. */
+  readonly directory: string
+}
+
 type Config = Readonly<Record<string, unknown>>
 
 const families: Readonly<Record<string, EncoderShape['family']>> = {

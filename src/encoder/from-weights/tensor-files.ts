@@ -5,13 +5,14 @@ import { headLength, readLayout, toFloat32, type Extent } from '../../safetensor
 import { optionalJson } from '../tokenizer.ts'
 
 /** Names of the files that may hold a model's weights, relative to its directory. */
-export const singleFile = 'model.safetensors'
-export const indexFile = `${singleFile}.index.json`
+const singleFile = 'model.safetensors'
+const indexFile = `${singleFile}.index.json`
+const part = /^model-\d+-of-\d+\.safetensors$/
 
 /** Of these files, those that hold the weights: one, or several with their index; none where a model has no such weights. */
 export function weightFiles(files: readonly string[]): string[] {
   if (files.includes(singleFile)) return [singleFile]
-  return files.includes(indexFile) ? [indexFile, ...files.filter((file) => /^model-\d+-of-\d+\.safetensors$/.test(file))] : []
+  return files.includes(indexFile) ? [indexFile, ...files.filter((file) => part.test(file))] : []
 }
 
 /** Tensors of one or several safetensors files, read one by one. */
@@ -71,7 +72,7 @@ async function pathsIn(directory: string): Promise<string[]> {
   const { weight_map: map } = await optionalJson(index)
   const names = [...new Set(Object.values(map ?? {}))]
   for (const name of names) {
-    if (typeof name !== 'string' || !/^[\w-][\w.-]*\.safetensors$/.test(name))
+    if (typeof name !== 'string' || !part.test(name))
       throw new InvalidModelError(index, `names ${JSON.stringify(name)}, which is no safetensors file beside it`)
   }
   if (names.length === 0) throw new InvalidModelError(index, 'names no files')

@@ -1,6 +1,6 @@
 import type { ErrorMessage } from '../../errors.ts'
 import type { ExitGate } from '../../exit-gate.ts'
-import type { Building } from '../from-weights/build.ts'
+import type { Building } from '../from-weights/config.ts'
 import type { LoraWeights } from '../lora/weights.ts'
 import type { Pooling } from './settings.ts'
 

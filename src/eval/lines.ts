@@ -11,15 +11,18 @@ import { InvalidDataError } from '../errors.ts'
 export async function* lines(path: string): AsyncGenerator<{ line: number; text: string }> {
   const finish = (text: string, line: number): string => (line === 1 ? text.replace(/^\uFEFF/, '') : text).replace(/\r$/, '')
   let line = 0
-  let rest = ''
+  // Pieces of a line that has not ended: put together again and again, a long line would take the square of its length.
+  let rest: string[] = []
   try {
     for await (const chunk of textOf(path)) {
-      const parts = (rest + chunk).split('\n')
-      rest = parts.pop()!
+      const parts = chunk.split('\n')
+      const last = parts.pop()!
       for (const part of parts) {
-        const text = finish(part, ++line)
+        const text = finish(rest.length > 0 ? rest.concat(part).join('') : part, ++line)
+        rest = []
         if (text.trim() !== '') yield { line, text }
       }
+      if (last !== '') rest.push(last)
     }
   } catch (error) {
     const code = (error as { code?: unknown }).code
@@ -28,7 +31,7 @@ export async function* lines(path: string): AsyncGenerator<{ line: number; text:
     if (error instanceof Error && 'syscall' in error) throw new InvalidDataError(path, undefined, 'cannot be read', error)
     throw error
   }
-  const text = finish(rest, ++line)
+  const text = finish(rest.join(''), ++line)
   if (text.trim() !== '') yield { line, text }
 }
 

@@ -1,7 +1,9 @@
-import { open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises'
+import { access, constants, open, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { lines } from '../eval/lines.ts'
-import { InvalidDataError } from '../errors.ts'
+import { InvalidArgumentError, InvalidDataError } from '../errors.ts'
 import { withField } from './json-field.ts'
+import { lockOutput } from './output-lock.ts'
 
 /** The file that scored lines go to, at the place where the last call left off. */
 export interface ScoredOutput {
@@ -29,9 +31,23 @@ export function scoredLine(text: string, scores: readonly number[]): string {
 /**
  * Opens the output of a scoring call. What is there already must come from the same reward and hold lines of the same data in their order,
  * some left out; a last line that was torn off is dropped.
- * @throws InvalidDataError for a file that is something else; it stays as it is
+ * @throws InvalidDataError for a file that is something else, which stays as it is, and for one that another call is writing
  */
 export async function openScoredOutput(out: string, data: string, reward: string): Promise<ScoredOutput> {
+  if (out.endsWith('.gz')) throw new InvalidArgumentError('out', `ends in .gz, but lines are written unpacked: ${out}`)
+  const lock = await writing(out, async () => {
+    await access(dirname(out), constants.W_OK)
+    return lockOutput(out)
+  })
+  try {
+    return await openLocked(out, data, reward, () => lock.release())
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function openLocked(out: string, data: string, reward: string, release: () => void): Promise<ScoredOutput> {
   const found = await sizeOfWhole(out)
   if (found && found.size > 0) {
     await checkProvenance(out, reward)
@@ -47,7 +63,7 @@ export async function openScoredOutput(out: string, data: string, reward: string
         await file.writeFile(`${text}\n`)
         await file.datasync()
       }),
-    close: () => file.close(),
+    close: () => file.close().finally(release),
   }
 }
 
@@ -71,6 +87,8 @@ async function sizeOfWhole(path: string): Promise<{ readonly size: number; reado
       end = start
     }
     return { size, whole: 0 }
+  } catch (error) {
+    throw new InvalidDataError(path, undefined, `cannot be read (${(error as NodeJS.ErrnoException).code})`, error)
   } finally {
     await file.close()
   }
@@ -149,6 +167,7 @@ async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action()
   } catch (error) {
+    if (error instanceof InvalidDataError) throw error
     throw new InvalidDataError(path, undefined, `cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)})`, error)
   }
 }

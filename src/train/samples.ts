@@ -1,5 +1,6 @@
 import type { TaskSample } from '../tasks/sample.ts'
-import { retrievalTasks, taskInstructions, type RetrievalTask } from '../tasks/task.ts'
+import { InvalidArgumentError } from '../errors.ts'
+import { isRetrievalTask, retrievalTasks, taskInstructions, type RetrievalTask } from '../tasks/task.ts'
 import type { TrainingQuery, TrainingSet } from './expert/pairs.ts'
 import { releasedRecipes, type TaskRecipe } from './losses/loss.ts'
 
@@ -25,13 +26,20 @@ export interface SetsFromSamples {
   readonly unused: readonly { readonly sample: TaskSample; readonly reason: UnusedReason }[]
 }
 
-/** Makes training sets of samples: candidates are the documents, rewards go with them, and each task learns by its recipe (LLM-Embedder's released one). */
+/**
+ * Makes training sets of samples: candidates are the documents, rewards go with them, and each task learns by its recipe (LLM-Embedder's released one).
+ * @throws InvalidArgumentError for a sample of no task of the six
+ */
 export function setsFromSamples(samples: readonly TaskSample[], options: SetsFromSamplesOptions = {}): SetsFromSamples {
   const { recipes = {}, instructions = 'queries', heldOut } = options
+  for (const sample of [...samples, ...(heldOut ?? [])]) {
+    if (!isRetrievalTask(sample.task))
+      throw new InvalidArgumentError('samples', `has the task ${JSON.stringify(sample.task)}`, `There are ${retrievalTasks.join(', ')}.`)
+  }
   const unused: { sample: TaskSample; reason: UnusedReason }[] = []
   const used: Partial<Record<RetrievalTask, number>> = {}
   const sets = retrievalTasks.flatMap((task) => {
-    const recipe = { ...releasedRecipes[task], ...recipes[task] }
+    const recipe = recipeOf(task, recipes[task])
     const documents = new Map<string, number>()
     const place = (text: string): number => {
       if (!documents.has(text)) documents.set(text, documents.size)
@@ -62,6 +70,11 @@ export function setsFromSamples(samples: readonly TaskSample[], options: SetsFro
     ]
   })
   return { sets, used, unused }
+}
+
+function recipeOf(task: RetrievalTask, own: Partial<TaskRecipe> = {}): TaskRecipe {
+  const { loss, positive, margin } = releasedRecipes[task]
+  return { loss: own.loss ?? loss, positive: own.positive ?? positive, margin: own.margin ?? margin }
 }
 
 function whyUnused({ candidates, positives, scores }: TaskSample, { loss, margin }: TaskRecipe): UnusedReason | undefined {

@@ -1,5 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { InvalidArgumentError, InvalidDataError, ScoringStoppedError } from '../../src/errors.ts'
 import { causalLanguageModel } from '../../src/language-model/causal.ts'
@@ -242,5 +244,44 @@ describe('scoreFile', () => {
     await expect(score(lengths().reward, { data: `${data}.no` })).rejects.toThrow(InvalidDataError)
     expect(existsSync(out)).toBe(false)
     await expect(score(lengths().reward, { out: '/proc/nowhere/out.jsonl' })).rejects.toThrow(/cannot be (written|read)/)
+  })
+
+  it('lets one call at a time write an output, and leaves no lock behind', async () => {
+    const { score, written, out } = files(five)
+    const { reward, asked } = lengths()
+
+    const both = await Promise.allSettled([score(reward), score(reward)])
+
+    expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(both.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'INVALID_DATA', path: out } })
+    expect(written()).toHaveLength(5)
+    expect(asked).toHaveLength(5)
+    expect(existsSync(`${out}.lock`)).toBe(false)
+    expect(await score(reward)).toMatchObject({ kept: 5, written: 0 })
+  })
+
+  it('lets another process go on where one was killed, lock and all', async () => {
+    const { score, out } = files(five)
+    const script = `import { lockOutput } from ${JSON.stringify(new URL('../../src/rewards/output-lock.ts', import.meta.url).href)}
+      lockOutput(${JSON.stringify(out)}); console.log('locked'); setInterval(() => {}, 1000)`
+    const other = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => void other.kill('SIGKILL'))
+    await once(other.stdout, 'data')
+
+    await expect(score(lengths().reward)).rejects.toThrow(/out\.jsonl is being written by another call\. Wait for it/)
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+
+    expect(await score(lengths().reward)).toMatchObject({ written: 5 })
+  })
+
+  it('names an output that cannot be gone on with: packed, or a directory', async () => {
+    const { score, out, data } = files(five)
+
+    await expect(score(lengths().reward, { out: `${out}.gz` })).rejects.toThrow('out ends in .gz')
+    await expect(score(lengths().reward, { out: dirname(data) })).rejects.toThrow(/cannot be read \(EISDIR\)/)
+    await expect(score(lengths().reward, { out: join(dirname(data), 'no', 'out.jsonl') })).rejects.toThrow(/cannot be written \(ENOENT\)/)
   })
 })

@@ -73,6 +73,21 @@ describe('readSamples', () => {
     await expect(readSamples(file('\n \n'))).rejects.toThrow(/holds no samples/)
   })
 
+  it('reads a line of many megabytes in a time that grows as it does', async () => {
+    const long = 'x'.repeat(24_000_000)
+    const path = file(lines({ ...qa, pos: [long] }, qa))
+    const start = performance.now()
+
+    const samples = await readSamples(path)
+
+    expect(samples.map(({ candidates, line }) => [candidates[0]!.length, line])).toEqual([
+      [24_000_000, 1],
+      [8, 2],
+    ])
+    // Put together again for every piece that is read it would be a hundred times as long.
+    expect(performance.now() - start).toBeLessThan(3000)
+  })
+
   const toy = fileURLToPath(new URL('../../../shared/data/llm-embedder-toy', import.meta.url))
   const missing = !existsSync(toy)
   it.skipIf(missing)(

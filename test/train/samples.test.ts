@@ -93,4 +93,11 @@ describe('setsFromSamples', () => {
     expect(sets[0]!.queries[0]!.positives).toEqual([1])
     expect(sets[0]!.loss).toEqual({ contrastive: 1 })
   })
+
+  it('names a task that is none, and takes what a recipe leaves open as it was released', () => {
+    expect(() => setsFromSamples([sample({ task: 'constructor' as never })])).toThrow('samples has the task "constructor"')
+
+    const { sets } = setsFromSamples([sample({})], { recipes: { qa: { positive: 'given', ...({ loss: undefined } as object) } } })
+    expect(sets[0]!.loss).toBe(releasedRecipes.qa.loss)
+  })
 })

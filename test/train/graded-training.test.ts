@@ -86,6 +86,18 @@ describe('training from rewards', () => {
     expect(one!.heldOut.expert).toBeGreaterThan(other!.heldOut.expert + 0.05)
   })
 
+  it('keeps what training has done to it where it may not stop early', async () => {
+    const pairs = [taught('a', 240, { loss: gradedLoss })]
+    const train = (earlyStopping: boolean) =>
+      // At such a rate nothing is learned.
+      trainExpert({ ...options, method: 'table', base: table, pull: 0, pairs, steps: 40, rates: [20], earlyStopping })
+    const [stopped, went] = await Promise.all([train(true), train(false)])
+
+    expect(stopped.heldOut.expert).toBeGreaterThanOrEqual(stopped.heldOut.general)
+    expect(went.steps).toBe(40)
+    expect(went.heldOut.expert).toBeLessThan(stopped.heldOut.expert)
+  })
+
   it('works for adapters, and for both sides where documents learn as well', async () => {
     const pairs = [taught('a', 240, { loss: gradedLoss })]
     const [one, tied] = await Promise.all(

@@ -29,6 +29,8 @@ export interface ExpertOptions {
   readonly crossFit?: boolean
   /** Peak learning rates to try. @default 5e-3 and 2e-2 for tables, of made-up questions alone 5e-3; 1e-3 for adapters, 2e-3 for LoRA */
   readonly rates?: readonly number[]
+  /** Stop when held-out queries stop gaining, and keep the best state; otherwise the last one is kept, whatever it is worth. Not for folds. @default true */
+  readonly earlyStopping?: boolean
   /** Steps at most; training stops early when held-out queries stop gaining. @default 80 with folds, else 400; 60 of made-up questions alone; for LoRA 200 with folds, else 800 */
   readonly steps?: number
   /** @default 384; 64 for LoRA */

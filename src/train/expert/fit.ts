@@ -76,6 +76,8 @@ export interface FitOptions {
   readonly lookEvery: number
   /** Looks without a better score before stopping. */
   readonly patience: number
+  /** Leave the side in its last state rather than in its best. @default false */
+  readonly keepLast?: boolean
   readonly signal: AbortSignal | undefined
   /** Called after every step; what it returns is waited for. */
   readonly onStep: (state: FitState, step: FitStep) => Promise<void> | void
@@ -197,7 +199,7 @@ export async function fitQuerySide(
     const queries = sets.map((_, i) => batch.sets.filter((each) => each === i).length)
     await onStep({ step, looks, ...(selfPaced && { paces: [...pacing.paces] }) }, { loss, rate: stepRate, pace, queries })
   }
-  if (lookEvery > 0) side.restore()
+  if (lookEvery > 0 && !options.keepLast) side.restore()
   return looks
 }
 

@@ -83,14 +83,17 @@ async function crossFit(
   return unseen
 }
 
-async function bestRun({ sets, settings: { rates, steps }, pulls, start }: Prepared, runner: Runner): Promise<Best> {
+async function bestRun({ sets, settings: { rates, steps, earlyStopping }, pulls, start }: Prepared, runner: Runner): Promise<Best> {
   let best: Best | undefined
   // All rates with the first pull, the other pulls at the best rate.
   for (const pull of pulls) {
     for (const rate of best ? [best.rate] : rates) {
       start(pull)
-      const looks = await runner.run(sets, { rate, lookEvery: Math.max(10, Math.round(steps / 10)), patience: 4 })
-      const look = bestLook(looks)
+      const how = earlyStopping
+        ? { lookEvery: Math.max(10, Math.round(steps / 10)), patience: 4 }
+        : { lookEvery: steps, patience: Infinity, keepLast: true }
+      const looks = await runner.run(sets, { rate, ...how })
+      const look = earlyStopping ? bestLook(looks) : looks.at(-1)!
       if (best && look.score <= best.score) continue
       best = { ...look, pull, rate }
       runner.crown()
@@ -160,7 +163,7 @@ function startRunner(
   return {
     async run(
       these: readonly FitSet[],
-      how: Pick<FitOptions, 'rate' | 'lookEvery' | 'patience'> & { readonly until?: number },
+      how: Pick<FitOptions, 'rate' | 'lookEvery' | 'patience'> & { readonly until?: number; readonly keepLast?: boolean },
     ): Promise<readonly Look[]> {
       const { until = steps } = how
       const before = finished.length

@@ -60,6 +60,7 @@ export interface Settings {
   readonly homogeneous: boolean
   readonly selfPaced: boolean
   readonly tied: boolean
+  readonly earlyStopping: boolean
   readonly foreignSets: boolean
   readonly seed: number
 }
@@ -246,6 +247,7 @@ function decide(options: AnyExpertOptions, sets: readonly TrainingSet[], madeUp:
     homogeneous: options.homogeneous ?? true,
     selfPaced: options.selfPaced ?? false,
     tied,
+    earlyStopping: options.earlyStopping ?? true,
     foreignSets: options.foreignSets ?? false,
     seed,
   }

@@ -29,17 +29,27 @@ export async function causalLanguageModel(source: string, options: CausalLanguag
     },
     async sample({ before, key, after }, { count, maxTokens = 64, temperature = 1, seed = 1, signal }) {
       requirePrompts([{ before, key, after, answer: '' }])
-      for (const [name, value] of Object.entries({ count, maxTokens })) {
-        if (!(Number.isInteger(value) && value > 0)) throw new InvalidArgumentError(name, `is ${value}, not a whole number above 0`)
-      }
-      if (maxTokens >= window) throw new InvalidArgumentError('maxTokens', `is ${maxTokens}, but the model reads ${window} tokens in all`)
-      if (!(temperature >= 0 && temperature < Infinity))
-        throw new InvalidArgumentError('temperature', `is ${temperature}, not a number from 0`)
+      requireSampling({ count, maxTokens, temperature, window })
       const request: SampleRequest = { prompt: { before, key, after }, count, maxTokens, temperature, seed }
       return worker.request<string[]>('sample', request, { signal })
     },
     close: () => worker.close(),
   }
+}
+
+/** Checks once, at the border, how texts are to be drawn. @throws InvalidArgumentError */
+export function requireSampling(how: {
+  readonly count: number
+  readonly maxTokens: number
+  readonly temperature: number
+  readonly window: number
+}): void {
+  const { count, maxTokens, temperature, window } = how
+  for (const [name, value] of Object.entries({ count, maxTokens })) {
+    if (!(Number.isInteger(value) && value > 0)) throw new InvalidArgumentError(name, `is ${value}, not a whole number above 0`)
+  }
+  if (maxTokens >= window) throw new InvalidArgumentError('maxTokens', `is ${maxTokens}, but the model reads ${window} tokens in all`)
+  if (!(temperature >= 0 && temperature < Infinity)) throw new InvalidArgumentError('temperature', `is ${temperature}, not a number from 0`)
 }
 
 /** Checks once, at the border, that prompts are made of texts. */

@@ -25,17 +25,20 @@ export function answerOf(completion: Completion, prompt: string, answer: string,
       `${who} answers without the log-probabilities of the prompt's tokens.`,
       'Rewards need a server that takes `echo` together with `logprobs`, such as vLLM; or run a model on this machine by its directory or hub name.',
     )
+  if (values.length !== tokens.length || offsets.length !== tokens.length || tokens.some((token) => typeof token !== 'string'))
+    throw new EndpointFailure(
+      `it gives ${tokens.length} tokens, ${values.length} log-probabilities and ${offsets.length} places, not one of each`,
+    )
   const begin = [...prompt].length
   const end = begin + [...answer].length
   // Some servers count the token that begins every text as if it were written out.
   const first = tokens[0] ?? ''
   const shift = !(prompt + answer).startsWith(first) && offsets[1] === [...first].length ? offsets[1] : 0
-  const places = [...values.keys()].filter((i) => {
-    const from = offsets[i]! - shift
-    const to = (offsets[i + 1] ?? offsets[i]! + [...(tokens[i] ?? '')].length) - shift
-    return to > begin && from < end && (shift === 0 || i > 0)
-  })
-  if (places.length === 0) throw new EndpointFailure('it does not echo the prompt, or not with its places in the text')
+  const endOf = (i: number): number => (offsets[i + 1] ?? offsets[i]! + [...tokens[i]!].length) - shift
+  const places = [...values.keys()].filter((i) => endOf(i) > begin && offsets[i]! - shift < end && (shift === 0 || i > 0))
+  // Part of an answer would pass for a likely one.
+  if (places.length === 0 || !(endOf(places.at(-1)!) >= begin + [...answer.trimEnd()].length))
+    throw new EndpointFailure('it does not echo the prompt to its end, or not with its places in the text')
   let logLikelihood = 0
   for (const i of places) {
     const value = values[i]

@@ -2,7 +2,7 @@ import { checkedUrl, keyOf, turns } from '../encoder/endpoint/access.ts'
 import { EndpointFailure, postJson } from '../encoder/endpoint/request.ts'
 import { fingerprint } from '../encoder/fingerprint.ts'
 import { ClosedError, InvalidArgumentError, LanguageModelFailedError } from '../errors.ts'
-import { requirePrompts } from './causal.ts'
+import { requirePrompts, requireSampling } from './causal.ts'
 import { answerOf, type Completion } from './endpoint-answer.ts'
 import { fitCharacters } from './fit-characters.ts'
 import type { LanguageModel, Likelihood, Prompt } from './language-model.ts'
@@ -118,6 +118,7 @@ export function endpointLanguageModel(options: EndpointLanguageModelOptions): La
     },
     async sample({ before, key, after }, { count, maxTokens = 64, temperature = 1, seed = 1, signal }) {
       requirePrompts([{ before, key, after, answer: '' }])
+      requireSampling({ count, maxTokens, temperature, window })
       const { text } = fitCharacters({ before, key, after, answer: '' }, window - maxTokens, charactersPerToken)
       return withStop(signal, (stop) =>
         turn(async () => {

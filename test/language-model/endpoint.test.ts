@@ -68,6 +68,29 @@ describe('endpointLanguageModel', () => {
     await expect(scoring).rejects.toThrow(/`echo` together with `logprobs`, such as vLLM; or run a model on this machine/)
   })
 
+  it.each([
+    ['a log-probability too few', { token_logprobs: [null, -1] }, 'it gives 3 tokens, 2 log-probabilities and 3 places'],
+    ['a place too few', { text_offset: [0, 3] }, 'it gives 3 tokens, 3 log-probabilities and 2 places'],
+    ['tokens that are no texts', { tokens: [1, 2, 3] }, 'not one of each'],
+    [
+      'an echo that ends too early',
+      { tokens: ['red', ' green'], token_logprobs: [null, -1], text_offset: [0, 3] },
+      'it does not echo the prompt to its end',
+    ],
+    ['log-probabilities as texts', { token_logprobs: [null, '-1', '-1'] }, 'log-probabilities that are no numbers'],
+  ])('takes no part of an answer for all of it: %s', async (_, wrong, message) => {
+    const endpoint = await fakeCompletions()
+    endpoint.interfere = (response) => {
+      const logprobs = { tokens: ['red', ' green', ' blue'], token_logprobs: [null, -1, -2], text_offset: [0, 3, 9], ...wrong }
+      response.end(JSON.stringify({ choices: [{ text: 'red green blue', logprobs }] }))
+      return true
+    }
+    const scoring = endpointLanguageModel({ url: endpoint.url, model: 'm' }).likelihoods([prompt('red', '', ' green blue')])
+
+    await expect(scoring).rejects.toThrow(LanguageModelFailedError)
+    await expect(scoring).rejects.toThrow(message)
+  })
+
   it('needs something before the answer where the server does not rate the first token', async () => {
     const { url } = await fakeCompletions()
 
@@ -167,6 +190,19 @@ describe('endpointLanguageModel', () => {
       ' drawn 1 with 5',
     ])
     expect(asked[0]!.body).toEqual({ model: 'm', prompt: 'red blue', max_tokens: 7, n: 2, temperature: 0.5, seed: 5 })
+  })
+
+  it.each([
+    [{ count: 0 }, 'count is 0'],
+    [{ count: 1, maxTokens: 0.5 }, 'maxTokens is 0.5'],
+    [{ count: 1, maxTokens: 20 }, 'maxTokens is 20, but the model reads 20 tokens in all'],
+    [{ count: 1, temperature: Number.NaN }, 'temperature is NaN'],
+  ])('draws nothing by settings that mean nothing: %j', async (how, message) => {
+    const { url, asked } = await fakeCompletions()
+    const model = endpointLanguageModel({ url, model: 'm', window: 20 })
+
+    await expect(model.sample!({ before: '', key: '', after: 'red' }, { maxTokens: 4, ...how })).rejects.toThrow(message)
+    expect(asked).toEqual([])
   })
 
   it('refuses settings that cannot mean anything', () => {

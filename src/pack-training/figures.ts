@@ -64,10 +64,15 @@ export function expertFigures(
 function score(queries: readonly JudgedQuery[], rank: (result: StoreResult) => string[]): { mean: RetrievalScores; ndcg: number[] } {
   const each = queries.map(({ grades, found }) => {
     const ranked = rank(found[0]!.result)
-    return { ndcg: ndcg(grades, ranked, 10), recall: recall(grades, ranked, 10) }
+    return { ndcg: ndcg(grades, ranked, 10), recall: recall(fullGrades(grades), ranked, 10) }
   })
   const gains = each.map((one) => one.ndcg)
   return { mean: { 'ndcg@10': average(gains), 'recall@10': average(each.map((one) => one.recall)) }, ndcg: gains }
+}
+
+/** Of candidates that a teacher has judged the best: to recall, all others that help a little are none the less others. */
+function fullGrades(grades: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  return new Map([...grades].filter(([, grade]) => grade >= 1))
 }
 
 function ordered(result: StoreResult, value: (candidate: StoreResult['candidates'][number]) => number, above = -Infinity): string[] {

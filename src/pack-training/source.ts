@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { endpointDimensions } from '../encoder/endpoint.ts'
 import { resolveModel, type HubOptions } from '../encoder/hub.ts'
 import { peftConfigFile, peftWeightsFile } from '../encoder/lora/peft.ts'
+import { weightFiles } from '../encoder/from-weights/tensor-files.ts'
 import { onnxFile, type OnnxDType } from '../encoder/onnx/file.ts'
 import { optionalJson } from '../encoder/tokenizer.ts'
 import { InvalidArgumentError, ModelNotFoundError } from '../errors.ts'
@@ -126,8 +127,12 @@ async function model(
     kind === 'static'
       ? /^(\d+_\w+\/)?model\.safetensors$/.test(path)
       : path.startsWith(`${weights}_data`) || [weights, `${weights}.data`].includes(path)
-  const files = await copies(directory, (path) => isWeights(path) || isSettings(path) || isLicence(path))
-  if (![...files.keys()].some(isWeights))
+  const all = await copies(directory, () => true)
+  // Without an ONNX file a graph is made of the weights wherever the pack is opened.
+  const plain = kind === 'onnx' && !all.has(weights) && read.dtype === undefined ? weightFiles([...all.keys()]) : []
+  const isModel = (path: string): boolean => isWeights(path) || plain.includes(path)
+  const files = new Map([...all].filter(([path]) => isModel(path) || isSettings(path) || isLicence(path)))
+  if (![...files.keys()].some(isModel))
     throw new ModelNotFoundError(
       directory,
       `LoRA adapter (${peftConfigFile}) and no model (${weights})`,

@@ -15,7 +15,21 @@ export interface HalvedTask {
 /** Fewer questions a half say nothing. */
 const fewest = 5
 
-/** @throws InvalidArgumentError for a task with too few questions */
+/** @throws InvalidArgumentError that names every set with too few questions */
+export function checkHalves(sets: readonly HalvedTask[]): void {
+  const short = sets.filter(
+    ({ training, judging }) => training.heldOut.length < fewest || judging.length < fewest || training.queries.length === 0,
+  )
+  if (short.length === 0) return
+  const about = ({ training: { set, task, queries, heldOut }, judging }: HalvedTask): string =>
+    `"${set ?? task}": ${queries.length} to learn from and ${heldOut.length + judging.length} held out`
+  throw new InvalidArgumentError(
+    'tasks',
+    `have too few questions for ${short.map(about).join('; ')}`,
+    `Held-out questions are halved, and a half needs ${fewest} at least: give fifty or more.`,
+  )
+}
+
 export function halved(set: TaskTraining, seed: number): HalvedTask {
   const mixed = (queries: readonly TrainingQuery[]): TrainingQuery[] =>
     queries
@@ -30,11 +44,5 @@ export function halved(set: TaskTraining, seed: number): HalvedTask {
     ;[held, queries] = [all.slice(0, count), all.slice(count)]
   }
   const half = Math.floor(held.length / 2)
-  if (half < fewest || queries.length === 0)
-    throw new InvalidArgumentError(
-      'tasks',
-      `have too few questions for "${set.set ?? set.task}": ${queries.length} to learn from and ${held.length} held out`,
-      `Held-out questions are halved, and a half needs ${fewest} at least: give fifty or more.`,
-    )
   return { training: { ...set, queries, heldOut: held.slice(0, half) }, judging: held.slice(half), test: set.test ?? [] }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidArgumentError } from '../errors.ts'
@@ -11,7 +12,7 @@ import { trainExpert, type LoraExpertOptions, type TrainingLogEntry } from '../t
 import { gatherSets } from '../train/expert/pairs.ts'
 import { startClock, type TrainingProgress } from '../train/progress.ts'
 import { compareTasks } from './comparison.ts'
-import { halved, type HalvedTask } from './halves.ts'
+import { checkHalves, halved, type HalvedTask } from './halves.ts'
 import { judgeTasks } from './judge.ts'
 import type { TrainedExperts, TrainExpertsOptions } from './options.ts'
 import { writeTaskPack } from './write-task-pack.ts'
@@ -36,13 +37,9 @@ export async function trainExperts(options: TrainExpertsOptions): Promise<Traine
   const { pack = bundledPack(), out, seed = 1, signal, onProgress } = options
   const sets = checkedSets(options, seed)
   const tasks = [...new Set(sets.map(({ training }) => training.task))]
+  if (out !== undefined && existsSync(join(out, 'pack.json')))
+    throw new InvalidArgumentError('out', `already holds a pack: ${out}`, 'Name a new directory: its experts are those of the tasks alone.')
   const target = out === undefined ? undefined : await packTarget({ pack, out })
-  if (target && target.source === target.out)
-    throw new InvalidArgumentError(
-      'out',
-      `is the pack that is trained on: ${out}`,
-      'Name a new directory: its experts are those of the tasks alone.',
-    )
   const loaded = await loadPack(pack)
   try {
     const method = options.method ?? (loaded.model ? 'table' : 'lora')
@@ -81,7 +78,9 @@ function checkedSets({ tasks: sets, steps }: TrainExpertsOptions, seed: number):
         'A task has one; call the others differently.',
       )
   }
-  return sets.map((set) => halved(set, seed))
+  const divided = sets.map((set) => halved(set, seed))
+  checkHalves(divided)
+  return divided
 }
 
 async function trainBoth(

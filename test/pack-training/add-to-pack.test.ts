@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { writeEncoder } from '../../models/encoders/files.ts'
+import { isDense } from '../../src/expert/expert.ts'
 import { openPack } from '../../src/expert/pack.ts'
 import { bundledPack, loadPack } from '../../src/load-pack.ts'
 import { openPilotfish } from '../../src/open.ts'
@@ -10,6 +11,7 @@ import { addToPack, describeExpert, readPairs, removeFromPack, type AddToPackOpt
 import { folder } from '../cli/folder.ts'
 import { fakeEndpoint } from '../encoder/fake-endpoint.ts'
 import { fakeHub } from '../encoder/fake-hub.ts'
+import { savedEncoder } from '../encoder/from-weights/weights.ts'
 import { tinyBert } from '../encoder/model-paths.ts'
 import { clinic, clinicFiles, peftFixture, tablePack, transformerPack } from '../expert/packs.ts'
 import { everydayPairs } from './pairs.ts'
@@ -132,6 +134,22 @@ describe('an expert that joins a pack without questions', () => {
     const { experts, close } = await loadPack(pack)
     expect(experts.map(({ name, kind }) => `${name} ${kind}`)).toEqual(['general model', 'clinic model'])
     await close()
+  })
+
+  it('is a model with weights and no ONNX file, which is made wherever the pack is opened', async () => {
+    const pack = tablePack()
+    const { weights } = savedEncoder('bert-tiny')
+
+    await addToPack({ name: 'clinic', source: weights, pack })
+
+    const [entry] = await entries(pack)
+    expect(readdirSync(join(pack, entry!.path!))).toContain('model.safetensors')
+    const { experts, close } = await loadPack(pack)
+    const expert = experts.find(({ name }) => name === 'clinic')
+    const [vector] = expert && isDense(expert) ? await expert.queryEncoder.encode(['a lease']) : []
+    expect(vector).toHaveLength(32)
+    await close()
+    await expectTidy(pack)
   })
 
   it('is a repository of a hub, held to the commit that was found', async () => {

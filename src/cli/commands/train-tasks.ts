@@ -23,7 +23,7 @@ interface TrainTasksOptions {
   readonly pack?: string
   readonly method?: TrainingMethod
   readonly steps?: number
-  readonly instructions: InstructionsAt
+  readonly instructions?: InstructionsAt
   readonly bothSides?: boolean
   readonly mixedBatches?: boolean
   readonly selfPacing: boolean
@@ -63,9 +63,10 @@ export function trainTasksCommand(environment: Environment, end: (code: ExitCode
     )
     .option('--steps <number>', 'of each way, all tasks together (default: 400 a task, 200 with lora)', wholeNumber(1))
     .addOption(
-      new Option('--instructions <where>', "the tasks' texts before queries, before queries and documents, or nowhere")
-        .choices(['queries', 'both', 'none'])
-        .default('queries'),
+      new Option(
+        '--instructions <where>',
+        "the tasks' texts before queries, before queries and documents, or nowhere (default: queries for a transformer, none for a static base, which has many questions to learn before they help)",
+      ).choices(['queries', 'both', 'none']),
     )
     .option('--both-sides', 'documents learn as well: experts then embed them themselves; not for tables')
     .option('--mixed-batches', 'batches of all tasks, which are easier to tell apart, at one pace')
@@ -87,12 +88,13 @@ samples; without scores they learn by contrast.`,
     .action(async (options: TrainTasksOptions) => end(await trainTasks(options, environment)))
 }
 
-async function trainTasks(options: TrainTasksOptions, environment: Environment): Promise<ExitCode> {
-  const { out, strict = false, quiet = false, json = false } = options
-  if (!options.samples && !options.task) throw new UsageError('Give samples (--samples FILE) or pairs (--task NAME=PATH).')
+async function trainTasks(given: TrainTasksOptions, environment: Environment): Promise<ExitCode> {
+  const { out, strict = false, quiet = false, json = false } = given
+  if (!given.samples && !given.task) throw new UsageError('Give samples (--samples FILE) or pairs (--task NAME=PATH).')
   // Before files are read that may be large.
   if (existsSync(join(out, 'pack.json')))
     throw new UsageError(`There is a pack in ${out} already. Name a new directory: the pack will hold the experts of the tasks alone.`)
+  const options = { ...given, instructions: given.instructions ?? (await usualInstructions(given.pack)) }
   const stages = stageViews(environment.stderr, views, { quiet })
   const log = problemLog(stages.log, { strict, shown: 1000 })
   const stop = stopper(environment)
@@ -123,6 +125,13 @@ async function trainTasks(options: TrainTasksOptions, environment: Environment):
     stages.stop()
     stop.release()
   }
+}
+
+async function usualInstructions(directory: string | undefined): Promise<InstructionsAt> {
+  const [{ bundledPack }, { loadPack }] = await Promise.all([import('../../index.ts'), import('../../eval/index.ts')])
+  const pack = await loadPack(directory ?? bundledPack())
+  await pack.close()
+  return pack.model ? 'none' : 'queries'
 }
 
 function tooFewTasks([task]: readonly string[]): UsageError {

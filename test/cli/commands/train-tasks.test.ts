@@ -265,7 +265,7 @@ describe('pilotfish train-tasks', () => {
     ])
       expect(stderr).toMatch(new RegExp(`  ${task} +${task} +8 +${passages} +a fifth +– +${loss}\n`))
     expect(stderr).toContain(
-      'too few questions for "qa": 7 to learn from and 1 held out. Held-out questions are halved, and a half needs 5 at least: give fifty or more.',
+      '"tool": 7 to learn from and 1 held out. Held-out questions are halved, and a half needs 5 at least: give fifty or more.',
     )
     expect(code).toBe(2)
     expect(existsSync(out)).toBe(false)

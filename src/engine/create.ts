@@ -169,8 +169,9 @@ function checkExpert(expert: Expert, base: Encoder): void {
   if (typeof expert?.name !== 'string' || !/^[\w-]{1,64}$/.test(expert.name)) {
     throw new InvalidArgumentError('expert.name', `is ${JSON.stringify(expert?.name)} but must be 1 to 64 letters, digits, "-" or "_"`)
   }
-  if (expert.task !== undefined && (typeof expert.task !== 'string' || expert.task === ''))
-    throw new InvalidArgumentError('expert.task', `is ${JSON.stringify(expert.task)} but must be the name of a task`)
+  const { task } = expert
+  if (task !== undefined && !(typeof task === 'string' && task !== '' && task.trim() === task))
+    throw new InvalidArgumentError('expert.task', `is ${JSON.stringify(task)} but must be the name of a task, without spaces around it`)
   if (!isDense(expert)) return
   const { queryEncoder, documentEncoder, name } = expert
   const actual = expert.kind === 'adapter' ? expert.adapt(new Float32Array(base.dimensions)).length : queryEncoder.dimensions

@@ -11,7 +11,8 @@ export interface DialogueTurn {
 /** A message as the APIs of language models have them. Roles other than these two (`system`, `tool`) are no part of a dialogue. */
 export interface ChatMessage {
   readonly role: string
-  readonly content: string
+  /** A text, or parts of which those of type `text` count; `null` where a message only calls tools. */
+  readonly content: string | null | readonly { readonly type: string; readonly text?: string }[]
 }
 
 /** A turn of a past dialogue as it is stored and searched (task `chat`): each speaker on a line. */
@@ -29,21 +30,28 @@ export function dialogueQuery(utterance: string, recent: readonly DialogueTurn[]
 
 /**
  * The finished turns of a chat: what users said in a row, with what the assistant answered. What has no answer yet is left out: it is the
- * query. An answer to nothing begins with an empty utterance.
+ * query. An answer to nothing begins with an empty utterance. Messages without any text, such as calls of tools, are passed over.
  */
 export function dialogueTurns(messages: readonly ChatMessage[]): DialogueTurn[] {
   const turns: { speaker1: string[]; speaker2: string[] }[] = []
   for (const { role, content } of messages) {
+    const text = textOf(content)
+    if (text.trim() === '') continue
     const last = turns.at(-1)
     if (role === 'user') {
-      if (last && last.speaker2.length === 0) last.speaker1.push(content)
-      else turns.push({ speaker1: [content], speaker2: [] })
+      if (last && last.speaker2.length === 0) last.speaker1.push(text)
+      else turns.push({ speaker1: [text], speaker2: [] })
     } else if (role === 'assistant') {
-      if (last) last.speaker2.push(content)
-      else turns.push({ speaker1: [], speaker2: [content] })
+      if (last) last.speaker2.push(text)
+      else turns.push({ speaker1: [], speaker2: [text] })
     }
   }
   return turns
     .filter(({ speaker2 }) => speaker2.length > 0)
     .map(({ speaker1, speaker2 }) => ({ speaker1: speaker1.join('\n'), speaker2: speaker2.join('\n') }))
+}
+
+function textOf(content: ChatMessage['content']): string {
+  if (typeof content === 'string') return content
+  return (content ?? []).flatMap(({ type, text }) => (type === 'text' && text ? text : [])).join('\n')
 }

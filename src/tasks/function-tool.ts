@@ -5,7 +5,8 @@ import type { ToolDescription, ToolParameter } from './tool.ts'
 export interface FunctionDefinition {
   readonly name: string
   readonly description?: string
-  readonly parameters?: JsonSchema
+  /** `null` or left out where it takes none. */
+  readonly parameters?: JsonSchema | null
 }
 
 /** The fields of a JSON schema that say something of a parameter; others are ignored. */
@@ -14,8 +15,8 @@ export interface JsonSchema {
   readonly description?: string
   readonly enum?: readonly unknown[]
   readonly default?: unknown
-  readonly properties?: Readonly<Record<string, JsonSchema | undefined>>
-  readonly required?: readonly string[]
+  readonly properties?: Readonly<Record<string, JsonSchema | undefined>> | null
+  readonly required?: readonly string[] | null
   readonly [other: string]: unknown
 }
 
@@ -27,14 +28,18 @@ export function functionTool(
   definition: FunctionDefinition | { readonly type: 'function'; readonly function: FunctionDefinition },
   about: Pick<ToolDescription, 'category' | 'tool' | 'returns'> = {},
 ): ToolDescription {
-  const { name, description, parameters = {} } = 'function' in definition ? definition.function : definition
+  // Whoever reads declarations from JSON finds null for what is not there.
+  const bare: Partial<FunctionDefinition> | null | undefined = definition && 'function' in definition ? definition.function : definition
+  const { name, description, parameters } = bare ?? {}
   if (typeof name !== 'string' || name === '') throw new InvalidArgumentError('function.name', 'is missing')
-  const { properties = {}, required = [] } = parameters
-  const all = Object.entries(properties).flatMap(([key, schema]) => (schema ? [{ key, parameter: parameterOf(key, schema) }] : []))
+  const required = parameters?.required ?? []
+  const all = Object.entries(parameters?.properties ?? {}).flatMap(([key, schema]) =>
+    schema ? [{ key, parameter: parameterOf(key, schema) }] : [],
+  )
   return {
     ...about,
     name,
-    ...(description !== undefined && { description }),
+    ...(typeof description === 'string' && { description }),
     required: all.filter(({ key }) => required.includes(key)).map(({ parameter }) => parameter),
     optional: all.filter(({ key }) => !required.includes(key)).map(({ parameter }) => parameter),
   }

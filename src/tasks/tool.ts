@@ -53,7 +53,7 @@ function spaced(value: unknown): string {
       .filter(([, item]) => item !== undefined)
       .map(([key, item]) => `${JSON.stringify(key)}: ${spaced(item)}`)
       .join(', ')}}`
-  const text = JSON.stringify(value) as string | undefined
+  const text = typeof value === 'bigint' ? undefined : (JSON.stringify(value) as string | undefined)
   if (text === undefined) throw new InvalidArgumentError('tool', `holds a ${typeof value}, which JSON has not`)
   return text
 }

@@ -153,7 +153,7 @@ describe('experts that are bound to tasks', () => {
     }
   })
 
-  it.each(['', 7])('are refused with the task %j', async (task) => {
+  it.each(['', 7, ' tool '])('are refused with the task %j', async (task) => {
     const { engine, base } = await bound()
 
     await expect(engine.experts.add({ ...toyExpert('x', [], base, words), task: task as string })).rejects.toMatchObject({

@@ -62,6 +62,19 @@ describe('a dialogue', () => {
     ])
     expect(dialogueTurns([])).toEqual([])
   })
+
+  it('in messages as APIs give them has the texts alone: no calls of tools, no pictures', () => {
+    const turns = dialogueTurns([
+      { role: 'user', content: [{ type: 'text', text: 'What is this?' }, { type: 'image_url' }, { type: 'text', text: 'A bee?' }] },
+      { role: 'assistant', content: null },
+      { role: 'tool', content: '{}' },
+      { role: 'assistant', content: 'A wasp.' },
+      { role: 'user', content: 'Book it.' },
+      { role: 'assistant', content: null },
+    ])
+
+    expect(turns).toEqual([{ speaker1: 'What is this?\nA bee?', speaker2: 'A wasp.' }])
+  })
 })
 
 describe('the query of a long text', () => {

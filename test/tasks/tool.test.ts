@@ -38,6 +38,7 @@ describe('the description of a tool', () => {
   it('must have a name, and hold what JSON has', () => {
     expect(() => toolKey({ name: '' })).toThrow(/tool\.name is missing/)
     expect(() => toolKey({ name: 'x', returns: () => 1 })).toThrow(/holds a function, which JSON has not/)
+    expect(() => toolKey({ name: 'x', returns: [1n] })).toThrow(/holds a bigint, which JSON has not/)
   })
 
   const toy = fileURLToPath(new URL('../../../shared/data/llm-embedder-toy/tool.json', import.meta.url))
@@ -114,7 +115,16 @@ describe('a function definition', () => {
     expect(toolKey(tool)).toBe('Network, Probe, ping, , required_params: [], optional_params: [], return_schema: ""')
   })
 
+  it.each([{ parameters: null }, { parameters: { properties: null, required: null } }, { description: null as never }])(
+    'may say null of what it has not: %j',
+    (declared) => {
+      expect(functionTool({ name: 'ping', ...declared })).toEqual({ name: 'ping', required: [], optional: [] })
+    },
+  )
+
   it('must have a name', () => {
     expect(() => functionTool({ name: '' })).toThrow(/function\.name is missing/)
+    expect(() => functionTool(null as never)).toThrow(/function\.name is missing/)
+    expect(() => functionTool({ type: 'function', function: undefined as never })).toThrow(/function\.name is missing/)
   })
 })

@@ -50,6 +50,7 @@ export async function trainExperts(options: TrainExpertsOptions): Promise<Traine
     const winner = comparison.difference.mean >= 0 ? 'routed' : 'multi-task'
     if (target) {
       onProgress?.({ stage: 'write', done: 0, total: 1, eta: undefined })
+      signal?.throwIfAborted()
       const chosen = winner === 'routed' ? ways.experts : ways.multiTask
       await writeTaskPack(loaded.pack, target.out, { weights: chosen, routing: judged.routing[winner], comparison, winner })
     }
@@ -66,6 +67,8 @@ function checkedSets({ tasks: sets, steps }: TrainExpertsOptions, seed: number):
   if (tasks.size < 2)
     throw new InvalidArgumentError('tasks', `are ${tasks.size}`, 'Give sets of two tasks or more; `trainIntoPack` trains for one.')
   for (const task of tasks) checkExpertName(task)
+  if (tasks.has(multiTask))
+    throw new InvalidArgumentError('tasks', `have one called "${multiTask}", as the expert of all of them is`, 'Choose another name.')
   if (steps !== undefined && !(Number.isInteger(steps) && steps >= tasks.size))
     throw new InvalidArgumentError('steps', `is ${steps}`, `Give a whole number, at least one for each of the ${tasks.size} tasks.`)
   gatherSets(sets.map((set) => ({ ...set, heldOut: [...(set.heldOut ?? []), ...(set.test ?? [])] })))
@@ -94,7 +97,7 @@ async function trainBoth(
   const { signal, onProgress, onLog } = options
   const budget = options.steps ?? tasks.length * (method === 'lora' ? 200 : 400)
   const clock = startClock(2 * budget)
-  const kept: Record<string, number> = {}
+  const kept = new Map<string, number>()
   let before = 0
   const train = async (expert: string, asked: readonly string[], steps: number): Promise<PackedWeights[]> => {
     const own = sets.filter(({ training: { task } }) => asked.includes(task))
@@ -123,7 +126,7 @@ async function trainBoth(
       trainedChanges(method, loaded, (how) => trainExpert({ ...settings, ...how, ...resume } as LoraExpertOptions)),
     )
     before += steps
-    kept[expert] = best
+    kept.set(expert, best)
     return asked.map((task) => {
       const { instruction } = own.find((set) => set.training.task === task)!.training
       return packWeights({ name: task, method, changes, instruction, tied: training.tied ?? false, task, folder: expert }, loaded)
@@ -132,7 +135,7 @@ async function trainBoth(
   const all = await train(multiTask, tasks, budget)
   const experts: PackedWeights[] = []
   for (const task of tasks) experts.push(...(await train(task, [task], Math.max(1, Math.round(budget / tasks.length)))))
-  return { ways: { experts, multiTask: all }, steps: kept }
+  return { ways: { experts, multiTask: all }, steps: Object.fromEntries(kept) }
 }
 
 /** The files alone, and the directory where nothing else is in it. */

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openPilotfish } from '../../src/index.ts'
-import { comparisonTable, trainExperts, type TaskTraining, type TrainedExperts, type TrainingLogEntry } from '../../src/train/index.ts'
+import {
+  comparisonTable,
+  trainExperts,
+  type TaskTraining,
+  type TrainedExperts,
+  type TrainExpertsProgress,
+  type TrainingLogEntry,
+} from '../../src/train/index.ts'
 import { taskInstructions } from '../../src/tasks/task.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'pilotfish-tasks-'))
@@ -175,6 +182,8 @@ describe('trainExperts in other ways', () => {
 
   it.each([
     ['a single task', { tasks: tasks.slice(0, 1) }, 'tasks are 1'],
+    ['the name of the expert of all tasks', { tasks: [{ ...tasks[0]!, task: 'multi-task' }, tasks[1]!] }, 'have one called "multi-task"'],
+    ['a method that is none', { method: 'tables' as never }, 'method is "tables"'],
     ['a name that is none', { tasks: [{ ...tasks[0]!, task: 'a task' }, tasks[1]!] }, 'name is "a task"'],
     ['too few questions', { tasks: [{ ...tasks[0]!, queries: tasks[0]!.queries.slice(0, 20) }, tasks[1]!] }, 'too few questions for "qa"'],
     ['no step for a task', { steps: 1 }, 'steps is 1'],
@@ -187,10 +196,11 @@ describe('trainExperts in other ways', () => {
     await expect(trainExperts({ ...settings, ...wrong })).rejects.toThrow(message)
   })
 
-  it('stops when told, and writes nothing', async () => {
+  it.each(['train', 'judge', 'write'])('stops when told at the stage %s, and writes nothing', async (last) => {
     const controller = new AbortController()
     const out = join(directory, 'stopped')
-    const stopped = trainExperts({ ...settings, out, signal: controller.signal, onProgress: () => controller.abort(new Error('enough')) })
+    const onProgress = ({ stage }: TrainExpertsProgress): void => void (stage === last && controller.abort(new Error('enough')))
+    const stopped = trainExperts({ ...settings, steps: 8, out, signal: controller.signal, onProgress })
 
     await expect(stopped).rejects.toThrow('enough')
     expect(existsSync(out)).toBe(false)

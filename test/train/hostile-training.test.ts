@@ -65,6 +65,7 @@ describe('training with options at their ends', () => {
   })
 
   it.each([
+    [{ method: 'tables' as never }, 'method is "tables". There are table, adapter and lora'],
     [{ batchSize: 0 }, 'batchSize is 0'],
     [{ batchSize: 1.5 }, 'batchSize is 1.5'],
     [{ steps: Number.NaN }, 'steps is NaN'],
@@ -101,7 +102,7 @@ describe('training with options at their ends', () => {
       'no query whose rewards differ',
     ],
   ] as [string, Partial<TrainingSet>, string][])('names sets that cannot be learned from or judged by: %s', async (_, more, message) => {
-    await expect(train({ pairs: [setOf('qa', 60, more)] })).rejects.toThrow(message)
+    await expect(train({ pairs: [setOf('qa', 60, more)], force: false })).rejects.toThrow(message)
   })
 
   it('never takes an expert for good whose numbers are none', async () => {

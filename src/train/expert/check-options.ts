@@ -7,7 +7,9 @@ const whole = { steps: 1, batchSize: 1, negatives: 0, hardNegatives: 0, candidat
 
 /** Numbers that mean nothing are named before anything is embedded. @throws InvalidArgumentError */
 export function checkOptions(options: AnyExpertOptions): void {
-  const { rates, temperature, dropout, seed } = options
+  const { method, rates, temperature, dropout, seed } = options
+  if (!['table', 'adapter', 'lora'].includes(method))
+    throw new InvalidArgumentError('method', `is ${JSON.stringify(method)}`, 'There are table, adapter and lora.')
   if (rates && (rates.length === 0 || !rates.every((rate) => rate > 0 && Number.isFinite(rate))))
     throw new InvalidArgumentError('rates', 'must hold positive numbers')
   const given = options as { readonly [name in keyof typeof whole]?: number }

@@ -90,7 +90,7 @@ export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
   const settings = decide(options, given, madeUp)
   const divided: readonly TrainingSet[] = settings.folds > 0 ? given : divideSets(given, settings.seed)
   requireQueries(divided)
-  requireJudges(divided, settings)
+  if (!options.force) requireJudges(divided, settings)
 
   const texts: string[] = []
   const readTexts: string[] = []

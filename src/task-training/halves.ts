@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../errors.ts'
-import type { TrainingQuery, TrainingSet } from '../train/expert/pairs.ts'
+import { pastEqual, type TrainingQuery, type TrainingSet } from '../train/expert/pairs.ts'
 import { hashString } from '../train/random.ts'
 import type { TaskTraining } from './options.ts'
 
@@ -30,6 +30,8 @@ export function checkHalves(sets: readonly HalvedTask[]): void {
   )
 }
 
+const textOf = ({ text }: TrainingQuery): string => text
+
 export function halved(set: TaskTraining, seed: number): HalvedTask {
   const mixed = (queries: readonly TrainingQuery[]): TrainingQuery[] =>
     queries
@@ -40,9 +42,9 @@ export function halved(set: TaskTraining, seed: number): HalvedTask {
   let held = set.heldOut && mixed(set.heldOut)
   if (!held) {
     const all = mixed(queries)
-    const count = Math.min(600, Math.floor(all.length / 5))
+    const count = pastEqual(all, textOf, Math.min(600, Math.floor(all.length / 5)))
     ;[held, queries] = [all.slice(0, count), all.slice(count)]
   }
-  const half = Math.floor(held.length / 2)
+  const half = pastEqual(held, textOf, Math.floor(held.length / 2))
   return { training: { ...set, queries, heldOut: held.slice(0, half) }, judging: held.slice(half), test: set.test ?? [] }
 }

@@ -3,6 +3,31 @@ import { retrievalTasks, taskInstructions, type RetrievalTask } from '../../src/
 import { taskEncoders } from '../../src/tasks/task-encoders.ts'
 import { toyEncoder } from '../engine-fixture.ts'
 
+describe('taskInstructions', () => {
+  it('are, letter for letter, those that LLM-Embedder was trained with', () => {
+    expect(taskInstructions).toEqual({
+      qa: { query: 'Represent this query for retrieving relevant documents: ', key: 'Represent this document for retrieval: ' },
+      convsearch: { query: 'Encode this query and context for searching relevant passages: ', key: 'Encode this passage for retrieval: ' },
+      chat: {
+        query: 'Embed this dialogue to find useful historical dialogues: ',
+        key: 'Embed this historical dialogue for retrieval: ',
+      },
+      lrlm: {
+        query: 'Embed this text chunk for finding useful historical chunks: ',
+        key: 'Embed this historical text chunk for retrieval: ',
+      },
+      icl: {
+        query: 'Convert this example into vector to look for useful examples: ',
+        key: 'Convert this example into vector for retrieval: ',
+      },
+      tool: {
+        query: 'Transform this user request for fetching helpful tool descriptions: ',
+        key: 'Transform this tool description for retrieval: ',
+      },
+    })
+  })
+})
+
 describe('taskEncoders', () => {
   it.each(retrievalTasks)('reads the instructions of %s before queries and keys', async (task) => {
     const base = toyEncoder(['retrieval', 'fever'])

@@ -130,6 +130,17 @@ describe('losses', () => {
     const kinds = retrievalTasks.map((task) => `${task} ${releasedRecipes[task].loss.distillation?.kind ?? 'contrastive'}`)
 
     expect(kinds).toEqual(['qa graded', 'convsearch contrastive', 'chat kl', 'lrlm kl', 'icl graded', 'tool contrastive'])
+    expect(retrievalTasks.map((task) => releasedRecipes[task].loss.contrastive)).toEqual([0, 1, 0, 0, 0, 1])
+    expect(retrievalTasks.map((task) => releasedRecipes[task].loss.distillation?.temperature)).toEqual([
+      undefined,
+      undefined,
+      0.1,
+      0.1,
+      undefined,
+      undefined,
+    ])
+    expect(retrievalTasks.map((task) => releasedRecipes[task].positive)).toEqual(['given', 'given', 'teacher', 'teacher', 'given', 'given'])
+    expect(retrievalTasks.map((task) => releasedRecipes[task].margin)).toEqual([0, 0, 0, 0.1, 0, 0])
   })
 
   it.each([

@@ -52,7 +52,7 @@ export function divideSets(pairs: readonly TrainingPair[] | readonly TrainingSet
   const divided = gatherSets(pairs).map((set) => {
     if (set.heldOut) return { ...set, heldOut: set.heldOut }
     const ordered = inOrderOfHash(set.queries, ({ text }) => text, seed)
-    const held = Math.min(300, Math.floor(ordered.length / 5))
+    const held = pastEqual(ordered, ({ text }) => text, Math.min(300, Math.floor(ordered.length / 5)))
     return { ...set, queries: ordered.slice(held), heldOut: ordered.slice(0, held) }
   })
   if (divided.every(({ heldOut }) => heldOut.length === 0)) throw tooSmall()
@@ -93,11 +93,24 @@ export function gatherSets(pairs: readonly TrainingPair[] | readonly TrainingSet
   return sets
 }
 
-/** Parts that judge each other in turn: each item is in one of them, by the hash of its text. */
+/** Parts that judge each other in turn: each item is in one of them, by the hash of its text, and those of one text in the same. */
 export function folds<T>(items: readonly T[], textOf: (item: T) => string, count: number, seed: number): T[][] {
   const parts = Array.from({ length: count }, (): T[] => [])
-  inOrderOfHash(items, textOf, seed).forEach((item, i) => parts[i % count]!.push(item))
+  let distinct = -1
+  let before: string | undefined
+  for (const item of inOrderOfHash(items, textOf, seed)) {
+    if (textOf(item) !== before) distinct++
+    before = textOf(item)
+    parts[distinct % count]!.push(item)
+  }
   return parts
+}
+
+/** Where to cut an ordered list so that equal texts stay on one side: at `count`, or a little later. */
+export function pastEqual<T>(ordered: readonly T[], textOf: (item: T) => string, count: number): number {
+  let at = count
+  while (at > 0 && at < ordered.length && textOf(ordered[at]!) === textOf(ordered[at - 1]!)) at++
+  return at
 }
 
 export function tooSmall(): InvalidArgumentError {

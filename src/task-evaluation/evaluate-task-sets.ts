@@ -31,7 +31,7 @@ export interface TaskSetsProgress {
   readonly share: number
 }
 
-/** What is asked of a task's sets unless somebody says otherwise: BM25, the general expert, the router, and the experts bound to the task. */
+/** What is asked of a task's sets unless somebody says otherwise: BM25, the general expert, the router alone and with BM25 as the engine answers, and the experts bound to the task. */
 export function taskSystems(pack: LoadedPack, task: RetrievalTask): string[] {
   const multiTask = multiTaskExpert(pack)
   const bound = pack.experts.filter((expert) => expert.task === task && expert.name !== generalName && expert.name !== multiTask)
@@ -40,6 +40,7 @@ export function taskSystems(pack: LoadedPack, task: RetrievalTask): string[] {
     'bm25',
     generalName,
     'routed',
+    'routed+bm25',
     ...(multiTask === undefined ? [] : [multiTaskName]),
     ...dense.map(({ name }) => expertSystem(name)),
   ]

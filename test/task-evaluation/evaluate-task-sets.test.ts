@@ -17,8 +17,8 @@ describe('evaluateTaskSets', () => {
     const found = await evaluateTaskSets(pack, { tool: [first, second], convsearch: [second] })
 
     expect(Object.keys(found)).toEqual(['convsearch', 'tool'])
-    expect(Object.keys(found.tool!.systems)).toEqual(['bm25', 'general', 'routed', 'expert:shell'])
-    expect(Object.keys(found.convsearch!.systems)).toEqual(['bm25', 'general', 'routed'])
+    expect(Object.keys(found.tool!.systems)).toEqual(['bm25', 'general', 'routed', 'routed+bm25', 'expert:shell'])
+    expect(Object.keys(found.convsearch!.systems)).toEqual(['bm25', 'general', 'routed', 'routed+bm25'])
     const plain = await evaluatePack(pack, [first, second], {
       metrics: ['ndcg@5', 'recall@5'],
       systems: ['bm25', 'general', 'routed', 'expert:shell'],
@@ -64,9 +64,10 @@ describe('evaluateTaskSets', () => {
       'bm25',
       'general',
       'routed',
+      'routed+bm25',
       'expert:medical',
       'expert:shell',
     ])
-    expect(taskSystems(await withTask('shell'), 'qa')).toEqual(['bm25', 'general', 'routed'])
+    expect(taskSystems(await withTask('shell'), 'qa')).toEqual(['bm25', 'general', 'routed', 'routed+bm25'])
   })
 })

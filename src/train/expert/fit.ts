@@ -220,14 +220,20 @@ async function fitStep(
     return learning.contrast(batch, documents.subarray(0, columns * dimensions), temperature, rate, step)
   const drop = dropout > 0 ? { share: dropout, generator: random(seed, step, 0xd0) } : undefined
   await side.forward([...queries, ...tied], units.subarray(0, (rows + tied.length) * dimensions), drop)
+  // Documents make a step several times as long: others have their turn between its parts.
+  const breathe = async (): Promise<void> => void (tied.length > 0 && (await nextTurn()))
+  await breathe()
   if (tied.length > 0) documents.set(units.subarray(rows * dimensions, (rows + columns) * dimensions))
   space.multiplyTransposed(units, documents, cosines, rows, columns, dimensions)
   const loss = lesson
     ? lossOfRows(cosines.subarray(0, rows * columns), { columns, targets, masked, ...lesson }, temperature)
     : infoNce(cosines, { rows, columns, targets, masked, temperature })
+  await breathe()
   transpose(documents, turned, columns, dimensions)
   space.multiplyTransposed(cosines, turned, upstream, rows, dimensions, columns)
+  await breathe()
   if (tied.length > 0) slopesOfDocuments(cosines, units, upstream.subarray(rows * dimensions), { rows, columns, dimensions })
+  await breathe()
   await learning.learn(upstream.subarray(0, (rows + tied.length) * dimensions), rate, step)
   return loss
 }

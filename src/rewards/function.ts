@@ -1,5 +1,6 @@
-import { InvalidScoreError, LanguageModelFailedError, PilotfishError } from '../errors.ts'
+import { LanguageModelFailedError, PilotfishError } from '../errors.ts'
 import type { TaskSample } from '../tasks/sample.ts'
+import { checkScores } from './check-scores.ts'
 import { noCuts, type Reward, type RewardedSample } from './reward.ts'
 
 /**
@@ -23,7 +24,7 @@ export function functionReward(
       for (const sample of samples) {
         signal?.throwIfAborted()
         const scores = await call(() => score(sample, { ...(signal && { signal }) }), id, signal)
-        if (scores) checkScores(scores, sample, id)
+        if (scores) checkScores(id, scores, sample.candidates.length)
         rewarded.push(
           scores
             ? { sample: { ...sample, scores: [...scores] }, tokens: 0, cuts: noCuts }
@@ -44,15 +45,4 @@ async function call<T>(action: () => T | Promise<T>, id: string, signal: AbortSi
     if (PilotfishError.is(error)) throw error
     throw new LanguageModelFailedError(id, error instanceof Error ? error.message : String(error), error)
   }
-}
-
-function checkScores(scores: readonly number[], { candidates }: TaskSample, id: string): void {
-  if (!Array.isArray(scores) || scores.length !== candidates.length)
-    throw new InvalidScoreError(
-      `"${id}"`,
-      0,
-      `gives ${Array.isArray(scores) ? `${scores.length} scores` : 'something that is no list'} for ${candidates.length} candidates`,
-    )
-  const wrong = scores.findIndex((score) => typeof score !== 'number' || !Number.isFinite(score))
-  if (wrong >= 0) throw new InvalidScoreError(`"${id}"`, wrong, `gives candidate number ${wrong + 1} the score ${String(scores[wrong])}`)
 }

@@ -1,6 +1,7 @@
 import type { LanguageModel, Likelihood, Prompt } from '../language-model/language-model.ts'
 import { fingerprint } from '../encoder/fingerprint.ts'
 import type { TaskSample } from '../tasks/sample.ts'
+import { checkedLikelihoods } from './check-scores.ts'
 import { noCost, noCuts, type Reward, type RewardedSample } from './reward.ts'
 import { answersOf, promptOf, unscorable } from './templates.ts'
 
@@ -20,10 +21,11 @@ export function likelihoodReward(model: LanguageModel): Reward {
       // Where each sample's last prompt is answered, so that progress counts samples.
       let total = 0
       const ends = asked.map((prompts) => (total += prompts.length))
-      const found = await model.likelihoods(asked.flat(), {
+      const likelihoods = await model.likelihoods(asked.flat(), {
         ...(signal && { signal }),
         ...(onProgress && { onProgress: (done) => onProgress(ends.filter((end) => end <= done).length) }),
       })
+      const found = checkedLikelihoods(model, likelihoods, total)
       return samples.map((sample, i): RewardedSample => {
         const reason = unscorable(sample)
         if (reason !== undefined) return { sample, unscorable: reason, tokens: 0, cuts: noCuts }

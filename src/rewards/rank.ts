@@ -3,6 +3,7 @@ import { InvalidArgumentError, UnsupportedError } from '../errors.ts'
 import type { LanguageModel, Prompt } from '../language-model/language-model.ts'
 import type { TaskSample } from '../tasks/sample.ts'
 import { hashString } from '../train/random.ts'
+import { checkedLikelihoods } from './check-scores.ts'
 import { charactersOf, meanLikelihood, usage } from './likelihood.ts'
 import { noCost, noCuts, type Reward, type RewardedSample } from './reward.ts'
 import { answersOf, promptOf, unscorable } from './templates.ts'
@@ -43,10 +44,8 @@ export function rankReward(model: LanguageModel, options: RankRewardOptions = {}
     const answers = answersOf(sample)
     const texts = [...answers, ...outputs]
     const starts = [bare, ...sample.candidates.map((candidate) => promptOf(sample, candidate))]
-    const found = await model.likelihoods(
-      starts.flatMap((start) => texts.map((answer): Prompt => ({ ...start, answer }))),
-      { ...(signal && { signal }) },
-    )
+    const prompts = starts.flatMap((start) => texts.map((answer): Prompt => ({ ...start, answer })))
+    const found = checkedLikelihoods(model, await model.likelihoods(prompts, { ...(signal && { signal }) }), prompts.length)
     const ranks = starts.map((_, i) => {
       const likely = found.slice(i * texts.length, (i + 1) * texts.length).map(meanLikelihood)
       return rankOf(Math.max(...likely.slice(0, answers.length)), likely.slice(answers.length))

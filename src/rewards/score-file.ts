@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { InvalidArgumentError, InvalidDataError, ScoringStoppedError } from '../errors.ts'
 import type { RetrievalTask } from '../tasks/task.ts'
+import { checkScores } from './check-scores.ts'
 import { estimateReward, isOfOneLine, type RewardEstimate } from './estimate.ts'
 import { problemOf, readRewardLines, type RewardLineOptions, type RewardProblem } from './lines.ts'
 import { noCost, type Reward, type RewardedSample } from './reward.ts'
@@ -113,6 +114,7 @@ async function scoreLines(options: ScoreFileOptions, output: ScoredOutput, tally
     let rewarded: RewardedSample
     try {
       rewarded = (await reward.score([item.sample], { ...(signal && { signal }) }))[0]!
+      if (rewarded.unscorable === undefined) checkScores(reward.id, rewarded.sample.scores, item.sample.candidates.length)
     } catch (error) {
       signal?.throwIfAborted()
       if (isOfOneLine(error)) {

@@ -83,7 +83,11 @@ async function askBlock(
 
 function checked(model: LanguageModel, likelihood: Likelihood | undefined, index: number): Likelihood {
   if (likelihood && Number.isFinite(likelihood.logLikelihood) && likelihood.tokens >= 0) return likelihood
-  throw new InvalidScoreError(model.id, index, likelihood ? `the log-likelihood ${likelihood.logLikelihood}` : 'no likelihood at all')
+  throw new InvalidScoreError(
+    model.id,
+    index,
+    likelihood ? `gives the log-likelihood ${likelihood.logLikelihood}` : 'gives no likelihood at all',
+  )
 }
 
 function unlike(prompts: readonly Prompt[]): { distinct: Prompt[]; slots: number[] } {

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../errors.ts'
 import type { LanguageModel } from '../language-model/language-model.ts'
 import type { TaskSample } from '../tasks/sample.ts'
-import { retrievalTasks, type RetrievalTask } from '../tasks/task.ts'
+import { isRetrievalTask, retrievalTasks, type RetrievalTask } from '../tasks/task.ts'
 import type { CandidateSystem } from './candidate-system.ts'
 import { evaluateTask } from './evaluate-task.ts'
 import { bm25System, oracleSystem, randomSystem } from './plain-systems.ts'
@@ -45,6 +45,7 @@ export interface TaskEvaluationProgress {
 export async function evaluateTasks(samples: readonly TaskSample[], options: EvaluateTasksOptions): Promise<TaskEvaluation> {
   const { model, k = 1, seed = 1, cutoffs = {}, signal, onProgress } = options
   if (samples.length === 0) throw new InvalidArgumentError('samples', 'is empty')
+  samples.forEach(requireSample)
   for (const [name, value] of Object.entries({ k, ...prefixed(cutoffs) })) {
     if (!(Number.isInteger(value) && value > 0)) throw new InvalidArgumentError(name, `is ${value}, not a whole number above 0`)
   }
@@ -76,6 +77,19 @@ export async function evaluateTasks(samples: readonly TaskSample[], options: Eva
     tasks,
     seconds: (performance.now() - started) / 1000,
   }
+}
+
+/** Of samples that are made by hand: those that are read have been checked. @throws InvalidArgumentError */
+function requireSample({ task, candidates, positives, scores }: TaskSample, place: number): void {
+  const fail = (problem: string): never => {
+    throw new InvalidArgumentError(`samples[${place}]`, problem)
+  }
+  if (!isRetrievalTask(task)) fail(`has the task ${JSON.stringify(task)}; there are ${retrievalTasks.join(', ')}`)
+  if (candidates.length === 0) fail('has no candidates')
+  if (!(Number.isInteger(positives) && positives >= 0 && positives <= candidates.length))
+    fail(`says that ${positives} of ${candidates.length} candidates help`)
+  if (scores && (scores.length !== candidates.length || !scores.every(Number.isFinite)))
+    fail(`has scores that are not a finite number for each of ${candidates.length} candidates`)
 }
 
 /** The systems of a task, the plain ones last. @throws InvalidArgumentError for names that are taken */

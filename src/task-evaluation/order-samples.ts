@@ -1,3 +1,4 @@
+import { InvalidArgumentError } from '../errors.ts'
 import type { TaskSample } from '../tasks/sample.ts'
 import type { CandidateSystem } from './candidate-system.ts'
 import { rankingScores, type RankingScores } from './rankings.ts'
@@ -43,10 +44,24 @@ export async function orderSamples(
     const orders = await system.order(block, { seed, onTruncated, ...(signal && { signal }) })
     block.forEach((sample, i) => {
       const order = orders[i]
+      if (order) requireOrder(order, sample, system.name)
       scores.push(order && rankingScores(sample, order, cutoff))
       best.push(order?.slice(0, keep))
     })
     onOrdered?.(block.length)
   }
   return { scores, best, truncated }
+}
+
+/** A place that comes twice would count twice. @throws InvalidArgumentError */
+function requireOrder(order: readonly number[], { candidates, id }: TaskSample, system: string): void {
+  const seen = new Uint8Array(candidates.length)
+  for (const place of order) {
+    if (seen[place] !== 0)
+      throw new InvalidArgumentError(
+        'systems',
+        `has "${system}", whose order of sample ${JSON.stringify(id)} has the place ${place} ${seen[place] === 1 ? 'twice' : `among ${candidates.length} candidates`}`,
+      )
+    seen[place] = 1
+  }
 }

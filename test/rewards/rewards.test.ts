@@ -31,6 +31,36 @@ function ruledModel(rule: (prompt: Prompt) => number, draws: readonly string[] =
   return { model, asked, drawn, texts: () => asked.map(({ before, key, after, answer }) => before + key + after + answer) }
 }
 
+describe.each([
+  ['likelihoodReward', likelihoodReward],
+  ['rankReward', (model: LanguageModel) => rankReward(model, { samples: 2 })],
+] as const)('%s', (_, rewardOf) => {
+  const whole: Likelihood = { logLikelihood: -1, tokens: 1, cut: { key: 0, after: 0 } }
+  it.each([
+    ['fewer likelihoods than prompts', () => [], 'gives 0 likelihoods for'],
+    [
+      'no number',
+      (count: number) => Array.from({ length: count }, () => ({ ...whole, logLikelihood: Number.NaN })),
+      'the log-likelihood NaN',
+    ],
+    ['an impossible answer', (count: number) => Array.from({ length: count }, () => ({ ...whole, logLikelihood: -Infinity })), '-Infinity'],
+    ['nothing', (count: number) => Array.from({ length: count }), 'the log-likelihood undefined'],
+  ])('makes no score of a model that gives %s', async (__, answer, message) => {
+    const model: LanguageModel = {
+      id: 'anybody',
+      window: 100,
+      likelihoods: async (prompts) => answer(prompts.length) as Likelihood[],
+      sample: async () => ['a', 'b'],
+      close: async () => {},
+    }
+
+    const scoring = rewardOf(model).score([sample()])
+
+    await expect(scoring).rejects.toMatchObject({ code: 'INVALID_SCORE' })
+    await expect(scoring).rejects.toThrow(message)
+  })
+})
+
 describe('likelihoodReward', () => {
   it('scores each candidate with the mean log-likelihood of the answer after it, as a model says', async () => {
     const model = await causalLanguageModel(tinyLanguageModel(), { threads: 1 })

@@ -246,6 +246,31 @@ describe('scoreFile', () => {
     await expect(score(lengths().reward, { out: '/proc/nowhere/out.jsonl' })).rejects.toThrow(/cannot be (written|read)/)
   })
 
+  it.each([
+    ['no numbers', [1, Number.NaN, 2]],
+    ['too few', [1]],
+    ['none at all', undefined],
+  ])('never writes the scores of a reward of one’s own that are %s: names the line and goes on', async (_, scores) => {
+    const { score, written } = files(five)
+    const problems: RewardProblem[] = []
+    const own: Reward = {
+      id: 'own',
+      score: async ([one]) => [
+        {
+          sample: { ...one!, scores: (one!.query === 'two' ? scores : [1, 2, 3]) as number[] },
+          tokens: 0,
+          cuts: { prompts: 0, key: 0, after: 0 },
+        },
+      ],
+    }
+
+    const result = await score(own, { onProblem: (problem) => problems.push(problem) })
+
+    expect(result).toMatchObject({ written: 4, skipped: 1 })
+    expect(problems).toMatchObject([{ line: 2, reason: expect.stringMatching(/^cannot be scored: "own" gives/) }])
+    expect(written().every((each) => !each.includes('null'))).toBe(true)
+  })
+
   it('lets one call at a time write an output, and leaves no lock behind', async () => {
     const { score, written, out } = files(five)
     const { reward, asked } = lengths()

@@ -150,6 +150,26 @@ describe('evaluateTasks', () => {
     for (const one of wrong) await expect(one).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   })
 
+  it.each([
+    ['of no task', { task: 'constructor' as never }, 'samples[0] has the task "constructor"'],
+    ['without candidates', { candidates: [], scores: [] }, 'samples[0] has no candidates'],
+    ['that more candidates help than there are', { positives: 4 }, 'samples[0] says that 4 of 3 candidates help'],
+    ['with a score too few', { scores: [1, 2] }, 'samples[0] has scores'],
+    ['with a score that is no number', { scores: [1, 2, Number.NaN] }, 'samples[0] has scores'],
+  ])('names a sample %s', async (_, wrong, message) => {
+    await expect(evaluateTasks([{ ...chats[0]!, ...wrong }], { systems: [] })).rejects.toThrow(message)
+  })
+
+  it.each([
+    [[0, 0, 1], 'the place 0 twice'],
+    [[0, 1, 3], 'the place 3 among 3 candidates'],
+    [[0, 1, 0.5], 'the place 0.5 among 3 candidates'],
+  ])('scores no order that is none: %j', async (places, message) => {
+    await expect(evaluateTasks(chats, { systems: [fixed('odd', ...places)] })).rejects.toThrow(
+      `has "odd", whose order of sample "1" has ${message}`,
+    )
+  })
+
   it('lets a system of its own stand in a plain one’s place', async () => {
     const { tasks } = await evaluateTasks(chats, { systems: [fixed('forward', 0, 1, 2), fixed('bm25', 1, 2, 0)], cutoffs: { chat: 1 } })
 

@@ -11,7 +11,14 @@ import { staticEncoder } from '../src/encoder/static.ts'
 import { randomisationTest } from '../src/eval/significance.ts'
 import { bundledPack, loadPack } from '../src/load-pack.ts'
 import { taskInstructions } from '../src/tasks/task.ts'
-import { comparisonTable, trainExpert, trainExperts, type LearnedTable, type LossSettings, type TrainingSet } from '../src/train/index.ts'
+import {
+  taskComparisonTable,
+  trainExpert,
+  trainExperts,
+  type LearnedTable,
+  type LossSettings,
+  type TrainingSet,
+} from '../src/train/index.ts'
 import { nearest } from '../src/train/ranking.ts'
 import { readRealSet, studied, taughtByPack, unseen, type RealSet } from './tasks/real-sets.ts'
 
@@ -114,8 +121,10 @@ async function bothWays(way: Way): Promise<void> {
     training: { rates, batchSize: 64, negatives: 0, hardNegatives: 0, dropout: 0, pull: 0 },
     seed,
   })
-  console.log(`\nOne half of the dev queries (${winner} is better; steps kept: ${JSON.stringify(kept)})\n\n${comparisonTable(comparison)}`)
-  console.log(`\nTest queries\n\n${comparisonTable(test!)}`)
+  console.log(
+    `\nOne half of the dev queries (${winner} is better; steps kept: ${JSON.stringify(kept)})\n\n${taskComparisonTable(comparison)}`,
+  )
+  console.log(`\nTest queries\n\n${taskComparisonTable(test!)}`)
   writeFileSync(given.out, JSON.stringify({ seed, steps, rows, bothWays: { winner, comparison, test } }))
 }
 

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openPilotfish, readSamples } from 'pilotfish'
-import { comparisonTable, readPairs, setsFromSamples, trainExperts } from 'pilotfish/train'
+import { taskComparisonTable, readPairs, setsFromSamples, trainExperts } from 'pilotfish/train'
 
 const near = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const directory = process.argv[2] ?? join(await mkdtemp(join(tmpdir(), 'pilotfish-')), 'pack')
@@ -51,7 +51,7 @@ if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 
 console.log(`\nbatches    ${[...batches].map(([key, count]) => `${key} ${count}`).join(', ')}`)
 console.log(`kept steps ${JSON.stringify(steps)}`)
-console.log(`\n${comparisonTable(comparison)}\n`)
+console.log(`\n${taskComparisonTable(comparison)}\n`)
 console.log(winner === 'routed' ? 'One expert a task did better.' : 'One expert for all tasks did better.')
 
 // A pack like any other: whoever asks with a task asks its expert.

@@ -1,7 +1,7 @@
 import { taskSystems, type TaskComparison, type TaskSystem } from './comparison.ts'
 
 /** The comparison as a Markdown table: a row for each system, a column for each set, nDCG@10 in percent. */
-export function comparisonTable({ sets, overall, difference }: TaskComparison): string {
+export function taskComparisonTable({ sets, overall, difference }: TaskComparison): string {
   const percent = (share: number): string => (100 * share).toFixed(1)
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
   const system = (name: TaskSystem): string => row([name, ...sets.map(({ scores }) => percent(scores[name])), percent(overall[name])])

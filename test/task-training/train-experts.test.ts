@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openPilotfish } from '../../src/index.ts'
 import {
-  comparisonTable,
+  taskComparisonTable,
   trainExperts,
   type TaskTraining,
   type TrainedExperts,
@@ -114,7 +114,7 @@ describe('trainExperts', () => {
   })
 
   it('shows the comparison as a table', () => {
-    const table = comparisonTable(trained.comparison)
+    const table = taskComparisonTable(trained.comparison)
 
     expect(table).toContain('| experts, routed |')
     expect(table.split('\n')[0]).toBe('|  | qa | tool | mean |')

@@ -56,6 +56,8 @@ export interface Settings {
   readonly dropout: number
   readonly negatives: number
   readonly hardNegatives: number
+  /** Whether they are looked for where a query names none. */
+  readonly mines: boolean
   readonly candidates: number
   readonly homogeneous: boolean
   readonly selfPaced: boolean
@@ -109,7 +111,7 @@ export async function prepare(options: AnyExpertOptions): Promise<Prepared> {
   }))
   const { hardNegatives, tied } = settings
   const { foreign: strangers = [] } = options
-  const mining = hardNegatives > 0 && numbered.some(({ queries }) => queries.some(({ hard }) => !hard))
+  const mining = hardNegatives > 0 && settings.mines && numbered.some(({ queries }) => queries.some(({ hard }) => !hard))
   const needed = options.method === 'adapter' || mining ? readTexts : []
   const total = [strangers, needed, ...divided.map(({ documents }) => documents)].reduce((sum, list) => sum + list.length, 0)
   const clock = startClock(total)
@@ -242,6 +244,7 @@ function decide(options: AnyExpertOptions, sets: readonly TrainingSet[], madeUp:
     temperature,
     dropout: method === 'lora' ? 0 : (options.dropout ?? (scarce ? 0.5 : 0)),
     negatives: options.negatives ?? (scarce ? 512 : 0),
+    mines: options.hardNegatives !== undefined || !warned,
     hardNegatives: options.hardNegatives ?? (warned ? groupNegatives : folds > 0 && method === 'table' && !madeUp ? 3 : 0),
     candidates: options.candidates ?? (told ? groupNegatives : 0),
     homogeneous: options.homogeneous ?? true,

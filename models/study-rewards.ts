@@ -56,6 +56,7 @@ const methods = [
   { method: 'adapter', tied: true, rates: [1e-3, 5e-3] },
 ] as const
 type Method = (typeof methods)[number]
+const asManySteps = ', shuffled rewards, as many steps'
 
 const systems: CandidateSystem[] = [embedderSystem({ name: 'base', query: loaded.base, key: loaded.base })]
 const chosen: { name: string; dev: number; steps: number; rate: number }[] = []
@@ -66,16 +67,28 @@ for (const method of methods) {
     if (name !== 'KL, teacher temperature 0.1') continue
     // Controls: all the same but the rewards. Stopped early they stay the base, by whichever rewards; so one goes as many steps as the real one.
     await learn(`${label}, shuffled rewards`, method, loss, train.map(shuffledRewards), dev.map(shuffledRewards))
-    await learn(`${label}, shuffled rewards, as many steps`, method, loss, train.map(shuffledRewards), dev, chosen.at(-2)!)
+    await learn(`${label}${asManySteps}`, method, loss, train.map(shuffledRewards), dev, chosen.at(-2)!)
   }
 }
 const evaluation = await evaluateTasks(test, { systems, model, onProgress: ({ share }) => share === 1 && console.log('evaluated') })
+// Each expert against the control that went as many steps on shuffled rewards, on the same samples.
+const againstControl: Record<string, unknown> = {}
+for (const control of systems.filter(({ name }) => name.endsWith(asManySteps))) {
+  const real = systems.find(({ name }) => `${name}${asManySteps}` === control.name)!
+  const { tasks } = await evaluateTasks(test, { systems: [control, real] })
+  againstControl[real.name] = tasks.lrlm!.systems[real.name]!.tests!.rewardNdcg
+}
 writeFileSync(
   given.out,
-  JSON.stringify({ seed, stories: count, samples: [train, dev, test].map(({ length }) => length), chosen, evaluation }, undefined, 1),
+  JSON.stringify(
+    { seed, stories: count, samples: [train, dev, test].map(({ length }) => length), chosen, evaluation, againstControl },
+    undefined,
+    1,
+  ),
 )
 console.log(chosen.map((each) => `${each.name}: dev ${(100 * each.dev).toFixed(2)}, ${each.steps} steps`).join('\n'))
 console.log(taskTable(evaluation))
+console.log(againstControl)
 await loaded.close()
 await model.close()
 

@@ -1,4 +1,7 @@
+import { constants } from 'node:fs'
+import { access } from 'node:fs/promises'
 import { Option, type Command } from 'commander'
+import { InvalidDataError } from '../../errors.ts'
 import type { Reward, ScoreFileOptions } from '../../train/index.ts'
 import { retrievalTasks, type RetrievalTask } from '../../tasks/task.ts'
 import { problemLog } from '../display/problems.ts'
@@ -97,6 +100,10 @@ async function reward(options: RewardCommandOptions, environment: Environment): 
   }
   let model: Opened | undefined
   try {
+    // Before a model is fetched that may be large.
+    await access(data, constants.R_OK).catch((error: unknown) => {
+      throw new InvalidDataError(data, undefined, 'cannot be read', error)
+    })
     model = await openReward(options, stop.signal, fetching(environment, quiet))
     if (estimate) {
       const found = await estimateReward({ ...what, reward: model.reward, onProblem: log.report })
@@ -114,6 +121,7 @@ async function reward(options: RewardCommandOptions, environment: Environment): 
     }
     const scored = await scoreFile(how)
     progress.stop()
+    if (scored.kept + scored.written + scored.skipped === 0) throw new InvalidDataError(data, undefined, 'holds no samples')
     if (json) environment.stdout.write(`${JSON.stringify({ ...scored, reward: model.reward.id, problems: log.list() }, undefined, 2)}\n`)
     else if (!quiet) environment.stdout.write(scoredText(scored, log, out!, colours))
     return 0

@@ -102,6 +102,17 @@ describe('pilotfish reward', () => {
     expect(records()[0]!.teacher_scores).toHaveLength(3)
   })
 
+  it('says that there is nothing to read before it looks for a model, and that a file is empty', async () => {
+    const { data, out } = files()
+    const { execute } = terminal()
+
+    const missing = await execute('reward', '--data', `${data}.gone`, '--model', '/no/such/model', '--out', out)
+    const empty = await execute('reward', '--data', data, '--model', tinyLanguageModel(), '--out', out)
+
+    expect([missing.code, missing.stderr]).toEqual([1, `pilotfish: ${data}.gone cannot be read.\n`])
+    expect([empty.code, empty.stderr]).toEqual([1, `pilotfish: ${data} holds no samples.\n`])
+  })
+
   it('says what is missing on the command line', async () => {
     const { data, out } = files(line({}))
     const { execute } = terminal()

@@ -1,7 +1,7 @@
 /**
  * Does it help to learn from a language model's rewards? A small language model tells stories, and says how much earlier chunks help it to foretell the next one;
  * experts are trained on that, and on the same rewards shuffled. Chosen on development stories, reported on stories that nothing has seen.
- * `npm run study:rewards -- --model DIR [--cache DIR] [--out FILE.json] [--stories 900] [--seed 1]`
+ * `npm run study:rewards -- --model DIR [--cache DIR] [--out FILE.json] [--stories 1200] [--seed 1]`
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ const { values: given } = parseArgs({
     model: { type: 'string', default: join(here, '../../shared/models/stories260K') },
     cache: { type: 'string', default: join(here, '../.cache/study-rewards') },
     out: { type: 'string', default: join(here, '../.cache/study-rewards/results.json') },
-    stories: { type: 'string', default: '900' },
+    stories: { type: 'string', default: '1200' },
     seed: { type: 'string', default: '1' },
   },
 })
@@ -58,13 +58,22 @@ const methods = [
 type Method = (typeof methods)[number]
 const asManySteps = ', shuffled rewards, as many steps'
 
+/** Student temperatures beside the usual one: looked at on development stories alone. */
+const otherTemperatures = [0.05, 0.15, 1]
+
 const systems: CandidateSystem[] = [embedderSystem({ name: 'base', query: loaded.base, key: loaded.base })]
+const temperatures: Record<string, number> = {}
 const chosen: { name: string; dev: number; steps: number; rate: number }[] = []
 for (const method of methods) {
   for (const [name, loss] of Object.entries(losses)) {
     const label = `${method.method}${method.tied ? ', both sides' : ''}: ${name}`
     await learn(label, method, loss, train, dev)
     if (name !== 'KL, teacher temperature 0.1') continue
+    for (const studentTemperature of otherTemperatures) {
+      const distillation = { ...loss.distillation!, studentTemperature }
+      const { heldOut } = await trained(method, { ...loss, distillation }, train, dev)
+      temperatures[`${label}, student temperature ${studentTemperature}`] = heldOut.expert
+    }
     // Controls: all the same but the rewards. Stopped early they stay the base, by whichever rewards; so one goes as many steps as the real one.
     await learn(`${label}, shuffled rewards`, method, loss, train.map(shuffledRewards), dev.map(shuffledRewards))
     await learn(`${label}${asManySteps}`, method, loss, train.map(shuffledRewards), dev, chosen.at(-2)!)
@@ -81,7 +90,7 @@ for (const control of systems.filter(({ name }) => name.endsWith(asManySteps))) 
 writeFileSync(
   given.out,
   JSON.stringify(
-    { seed, stories: count, samples: [train, dev, test].map(({ length }) => length), chosen, evaluation, againstControl },
+    { seed, stories: count, samples: [train, dev, test].map(({ length }) => length), temperatures, chosen, evaluation, againstControl },
     undefined,
     1,
   ),
@@ -89,20 +98,37 @@ writeFileSync(
 console.log(chosen.map((each) => `${each.name}: dev ${(100 * each.dev).toFixed(2)}, ${each.steps} steps`).join('\n'))
 console.log(taskTable(evaluation))
 console.log(againstControl)
+console.log(temperatures)
 await loaded.close()
 await model.close()
 
+type Like = { readonly rate: number; readonly steps: number }
+
 async function learn(
   name: string,
+  method: Method,
+  loss: LossSettings,
+  from: readonly StorySample[],
+  judges: readonly StorySample[],
+  like?: Like,
+) {
+  const { changes, heldOut, steps, rate } = await trained(method, loss, from, judges, like)
+  const { expert } = await packWeights({ name: `study-${systems.length}`, ...method, changes }, loaded).open()
+  if (isDense(expert)) systems.push(embedderSystem({ name, query: expert.queryEncoder, key: expert.documentEncoder }))
+  chosen.push({ name, dev: heldOut.expert, steps, rate })
+  console.log(`${name}: dev ${(100 * heldOut.general).toFixed(2)} → ${(100 * heldOut.expert).toFixed(2)}`)
+}
+
+/** @param like Goes as many steps at its rate, instead of stopping where development stories say. */
+function trained(
   { method, tied, rates }: Method,
   loss: LossSettings,
   from: readonly StorySample[],
   judges: readonly StorySample[],
-  like?: { readonly rate: number; readonly steps: number },
+  like?: Like,
 ) {
-  const recipe = { recipes: { lrlm: { loss } }, instructions: 'none', heldOut: judges } as const
-  const { sets } = setsFromSamples(from, recipe)
-  const trained = await trainedChanges(method, loaded, (how) =>
+  const { sets } = setsFromSamples(from, { recipes: { lrlm: { loss } }, instructions: 'none', heldOut: judges })
+  return trainedChanges(method, loaded, (how) =>
     trainExpert({
       ...how,
       name: 'study',
@@ -120,10 +146,6 @@ async function learn(
       force: true,
     } as unknown as LoraExpertOptions),
   )
-  const { expert } = await packWeights({ name: `study-${systems.length}`, method, changes: trained.changes, tied }, loaded).open()
-  if (isDense(expert)) systems.push(embedderSystem({ name, query: expert.queryEncoder, key: expert.documentEncoder }))
-  chosen.push({ name, dev: trained.heldOut.expert, steps: trained.steps, rate: trained.rate })
-  console.log(`${name}: dev ${(100 * trained.heldOut.general).toFixed(2)} → ${(100 * trained.heldOut.expert).toFixed(2)}`)
 }
 
 /** The same rewards, of other candidates. */

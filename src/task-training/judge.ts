@@ -13,6 +13,7 @@ import type { BothWays } from './train-experts.ts'
 
 /** What is taught of a task's other questions and documents, at most. */
 const mostLessons = 1000
+/** BM25's share of questions that no task's expert is asked. Not fitted: there are none to fit it to. */
 const fallbackLexicalWeight = 0.5
 
 export interface JudgedTasks {

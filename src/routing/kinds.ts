@@ -40,7 +40,12 @@ export function learnKinds(
 
 /** How likely a question is of each kind; sums to 1. Empty when there are no kinds. */
 export function kindsOf(features: SparseFeatures, kinds: readonly QuestionKind[]): number[] {
-  const likely = kinds.map(({ model }) => 1 / (1 + Math.exp(-(model.bias + sparseDot(features, model.weights)))))
+  return likelihoods(kinds.map(({ model }) => model.bias + sparseDot(features, model.weights)))
+}
+
+/** Log-odds of each kind, whatever the others say, as likelihoods that sum to 1. */
+export function likelihoods(logOdds: readonly number[]): number[] {
+  const likely = logOdds.map((value) => 1 / (1 + Math.exp(-value)))
   const sum = likely.reduce((total, value) => total + value, 0)
   return likely.map((value) => value / sum)
 }

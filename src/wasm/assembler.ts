@@ -6,7 +6,7 @@ export const set = (local: number, ...value: Code[]): Code => [...value.flat(), 
 export const int = (value: number): Code => [0x41, ...signed(value)]
 export const add = (a: Code, b: Code): Code => [...a, ...b, 0x6a]
 export const multiply = (a: Code, b: Code): Code => [...a, ...b, 0x6c]
-export const loadInt = (address: Code): Code => [...address, 0x28, 2, 0]
+export const loadInt = (address: Code, offset = 0): Code => [...address, 0x28, 2, ...unsigned(offset)]
 export const advance = (local: number, by: Code): Code => set(local, add(get(local), by))
 
 /** Runs its body once, and again as long as `local` is below `end`. */
@@ -33,6 +33,21 @@ export const root = (a: Code): Code => [...a, 0xfd, 0xe3, 0x01]
 /** The same float four times. */
 export const splat = (float: Code): Code => [...float, 0xfd, 0x13]
 export const zeros: Code = [0x41, 0, 0xfd, 0x11]
+/** Eight signed bytes at `address + offset`, as 16-bit whole numbers. */
+export const loadBytes = (address: Code, offset = 0): Code => [...address, 0xfd, 0x01, 0, ...unsigned(offset)]
+/** Eight products of 16-bit whole numbers, neighbours added. */
+export const timesPairs = (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0xba, 0x01]
+export const plusInts = (a: Code, b: Code): Code => [...a, ...b, 0xfd, 0xae, 0x01]
+/** The sum of the four whole numbers in `local`, as a float. */
+export const intSum = (local: number): Code => [
+  ...[0, 1, 2, 3].flatMap((lane) => [...get(local), 0xfd, 0x1b, lane, ...(lane > 0 ? [0x6a] : [])]),
+  0xb2,
+]
+
+export const loadFloat = (address: Code, offset = 0): Code => [...address, 0x2a, 2, ...unsigned(offset)]
+export const storeFloat = (address: Code, value: Code, offset = 0): Code => [...address, ...value, 0x38, 2, ...unsigned(offset)]
+export const addFloats = (a: Code, b: Code): Code => [...a, ...b, 0x92]
+export const multiplyFloats = (a: Code, b: Code): Code => [...a, ...b, 0x94]
 /** The sum of the four floats in `local`, stored at `address + offset`. */
 export const storeSum = (address: Code, local: number, offset = 0): Code => [
   ...address,

@@ -1,9 +1,10 @@
 import { InvalidVectorError } from '../../errors.ts'
 import { isFinite, type Vector } from '../../vector.ts'
 import type { TopK } from '../top-k.ts'
+import { block, roundedRows, type Bounds, type RoundedRows } from './rounded.ts'
 import { has, type RowSet } from './row-set.ts'
 
-/** The vectors of one space in one block of memory, by document row. Freed places are used again. */
+/** The vectors of one space in memory, by document row. Freed places are used again. */
 export interface Arena {
   readonly dimensions: number
   readonly size: number
@@ -19,33 +20,69 @@ export interface Arena {
   similarity(query: Vector, row: number): number
   /** Rows that have a vector, in the order they lie in memory. */
   rows(): Int32Array
-  /** Offers every row of `rows` that has a vector, and is in `allowed` if given, with its similarity. */
-  scan(query: Vector, rows: Int32Array, allowed: RowSet | undefined, best: TopK<number>): void
+  /**
+   * Offers rows that have a vector, and are in `allowed` if given, with their similarities: all that could be among the best. Of `rows`, or
+   * of all rows without them. The query is not zeros.
+   */
+  scan(query: Vector, rows: Int32Array | undefined, allowed: RowSet | undefined, best: TopK<number>): void
+}
+
+export interface ArenaOptions {
+  /** Vectors that will come: they need no growth. */
+  readonly expected?: number
+  /** Vectors from which on there is a rounded copy of them to scan first; below, it saves nothing. */
+  readonly roundedFrom?: number
 }
 
 const none = -1
+/** Floats that are reserved at a time, about: memory grows by steps, and what is there is not copied. */
+const chunkFloats = 2 ** 20
+/** Fewer rows than this are compared at once, without a look at their bounds. */
+const fewRows = 64
 
-/** An empty arena for vectors of this length; `expected` vectors need no growth. */
-export function arena(dimensions: number, expected = 64): Arena {
-  let data = new Float32Array(expected * dimensions)
+/** An empty arena for vectors of this length. */
+export function arena(dimensions: number, { expected = 64, roundedFrom = 1024 }: ArenaOptions = {}): Arena {
+  const chunkBits = Math.max(6, Math.floor(Math.log2(chunkFloats / dimensions)))
+  const chunkRows = 2 ** chunkBits
+  const chunks: Float32Array[] = []
   let rowOf = new Int32Array(expected).fill(none)
   let placeOf = new Int32Array(expected).fill(none)
   const free: number[] = []
   let listed: Int32Array | undefined
   let used = 0
+  /** `null` where there can be none. */
+  let rounded: RoundedRows | null | undefined
 
   const placed = (row: number): number => placeOf[row] ?? none
+  const chunkOf = (place: number): Float32Array => chunks[place >>> chunkBits]!
+  const startOf = (place: number): number => (place & (chunkRows - 1)) * dimensions
+  const vectorAt = (place: number): Vector => chunkOf(place).subarray(startOf(place), startOf(place) + dimensions)
+
   const allocate = (): number => {
     const reused = free.pop()
     if (reused !== undefined) return reused
-    if (used === rowOf.length) {
-      const capacity = Math.max(64, Math.ceil(used * 1.5))
-      const larger = new Float32Array(capacity * dimensions)
-      larger.set(data)
-      data = larger
-      rowOf = grown(rowOf, capacity)
+    if (used === rowOf.length) rowOf = grown(rowOf, Math.max(64, Math.ceil(used * 1.5)))
+    const chunk = used >>> chunkBits
+    if (chunk > 0) chunks[chunk] ??= new Float32Array(chunkRows * dimensions)
+    else if (used * dimensions >= (chunks[0]?.length ?? 0)) {
+      // The first one grows, so that a small space stays small.
+      const first = new Float32Array(Math.min(chunkRows, Math.max(expected, 64, 2 * used)) * dimensions)
+      first.set(chunks[0] ?? [])
+      chunks[0] = first
     }
     return used++
+  }
+
+  const roundAt = (place: number): void => {
+    if (rounded === null || (rounded === undefined && used < roundedFrom)) return
+    try {
+      if (rounded) return rounded.set(place, vectorAt(place))
+      rounded = roundedRows(dimensions, Math.max(used, expected)) ?? null
+      for (let each = 0; each < used; each++) rounded?.set(each, vectorAt(each))
+    } catch {
+      // No memory for it: everything is compared at full length.
+      rounded = null
+    }
   }
 
   return {
@@ -64,7 +101,8 @@ export function arena(dimensions: number, expected = 64): Arena {
         placeOf[row] = place
         rowOf[place] = row
       }
-      data.set(vector, place * dimensions)
+      chunkOf(place).set(vector, startOf(place))
+      roundAt(place)
     },
     delete(row) {
       const place = placed(row)
@@ -76,31 +114,60 @@ export function arena(dimensions: number, expected = 64): Arena {
     },
     get(row) {
       const place = placed(row)
-      return place === none ? undefined : data.slice(place * dimensions, (place + 1) * dimensions)
+      return place === none ? undefined : vectorAt(place).slice()
     },
-    isZero(row) {
-      const start = placeOf[row]! * dimensions
-      for (let i = start; i < start + dimensions; i++) if (data[i] !== 0) return false
-      return true
-    },
+    isZero: (row) => vectorAt(placeOf[row]!).every((value) => value === 0),
     equals(row, vector) {
-      const start = placed(row) * dimensions
-      return start >= 0 && vector.every((value, i) => value === data[start + i])
+      const place = placed(row)
+      if (place === none) return false
+      const held = vectorAt(place)
+      return vector.every((value, i) => value === held[i])
     },
-    similarity: (query, row) => dotAt(query, data, placeOf[row]! * dimensions),
+    similarity(query, row) {
+      const place = placeOf[row]!
+      return dotAt(query, chunkOf(place), startOf(place))
+    },
     rows: () => (listed ??= free.length === 0 ? rowOf.subarray(0, used) : rowOf.subarray(0, used).filter((row) => row !== none)),
+
     scan(query, rows, allowed, best) {
       let threshold = best.threshold()
-      for (let i = 0; i < rows.length; i++) {
-        const row = rows[i]!
-        const place = placed(row)
-        if (place === none || (allowed && !has(allowed, row))) continue
-        const similarity = dotAt(query, data, place * dimensions)
-        if (similarity < threshold) continue
+      const compare = (place: number): void => {
+        const row = rowOf[place]!
+        if (row === none || (allowed && !has(allowed, row))) return
+        const similarity = dotAt(query, chunkOf(place), startOf(place))
+        if (similarity < threshold) return
         best.offer(row, similarity)
         threshold = best.threshold()
       }
+      /** Compares the places whose bounds reach the threshold. Sums are cut at -1, bounds are not. */
+      const compareBounded = (bounds: Float32Array, placeAt: (i: number) => number): void => {
+        for (let i = 0; i < bounds.length; i++) if (!(bounds[i]! < threshold) || threshold <= -1) compare(placeAt(i))
+      }
+
+      const places = rows && placesOf(rows)
+      const count = places?.length ?? used
+      const bounds: Bounds | undefined = rounded && count >= fewRows ? rounded.ask(query) : undefined
+      if (!bounds) {
+        for (let i = 0; i < count; i++) compare(places ? places[i]! : i)
+        return
+      }
+      for (let from = 0; from < count; from += block) {
+        const now = Math.min(block, count - from)
+        if (places) compareBounded(bounds.chosen(places.subarray(from, from + now)), (i) => places[from + i]!)
+        else compareBounded(bounds.consecutive(from, now), (i) => from + i)
+      }
     },
+  }
+
+  /** Where rows lie, of those that lie anywhere. */
+  function placesOf(rows: Int32Array): Int32Array {
+    const places = new Int32Array(rows.length)
+    let count = 0
+    for (const row of rows) {
+      const place = placed(row)
+      if (place !== none) places[count++] = place
+    }
+    return places.subarray(0, count)
   }
 }
 

@@ -30,7 +30,7 @@ export interface SpaceOptions {
 }
 
 export function space(number: number, name: string, dimensions: number, { graphFrom, expected }: SpaceOptions): Space {
-  const vectors = arena(dimensions, expected)
+  const vectors = arena(dimensions, { expected })
   let graph: Graph | undefined
   /** Rows with a vector that the graph does not know yet. Zeros never enter it: they are equally far from everything. */
   const waiting = new Set<number>()
@@ -75,7 +75,7 @@ export function space(number: number, name: string, dimensions: number, { graphF
       const best = topK<number>(k, precedes)
       const scan = (): number[] => {
         const few = allowed && allowed.size < vectors.size / 2
-        vectors.scan(query, few ? rowsOf(allowed) : vectors.rows(), few ? undefined : allowed, best)
+        vectors.scan(query, few ? rowsOf(allowed) : undefined, few ? undefined : allowed, best)
         return best.take()
       }
       const sizes: PlanSizes = {

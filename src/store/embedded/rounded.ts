@@ -1,0 +1,177 @@
+import type { Vector } from '../../vector.ts'
+import { growingMemory, pageBytes, type GrowingMemory } from '../../wasm/memory.ts'
+import { boundKernel, type BoundKernel } from './rounded-kernel.ts'
+
+/**
+ * Copies of vectors with 8 bits an element, by place: a quarter of the memory to look through, and four times the products an instruction.
+ * They bound each product from above, proven from how far every copy is from its vector, so a scan that looks closer only where the
+ * bound demands it finds exactly what a scan of everything finds.
+ */
+export interface RoundedRows {
+  set(place: number, vector: Vector): void
+  /** Bounds for one query, until the next. A query of zeros, or one that is not finite, has none. */
+  ask(query: Vector): Bounds
+}
+
+export interface Bounds {
+  /** Upper bounds for `count` places from `from` on, or for those of `places`. At most `block`; gone with the next call. May be NaN where numbers overflow. */
+  consecutive(from: number, count: number): Float32Array
+  chosen(places: Int32Array): Float32Array
+}
+
+/** Places that are bounded in one call: their bounds stay in the processor's cache. */
+export const block = 1024
+
+/** What one memory is used for at most; more rows get a memory more. */
+export const mostBytes = 65_535 * pageBytes
+
+/** Where nothing is: no memory for more copies, or no vector instructions. */
+export type MaybeRounded = RoundedRows | undefined
+
+/**
+ * Room for copies of so many vectors, or more as they come.
+ * @param most Bytes of one memory
+ * @returns `undefined` where the processor or the engine has no means for it, or there is no memory
+ */
+export function roundedRows(dimensions: number, expected: number, most = mostBytes): MaybeRounded {
+  const width = 16 * Math.ceil(dimensions / 16)
+  // A sum of products in 32 bits holds as many as this of the largest values.
+  const largestQuery = Math.min(32_767, Math.floor((2 ** 31 - 1) / (largestValue * width)))
+  const perShelf = Math.floor((most - scratchBytes(width)) / (width + 8)) - 4
+  if (largestQuery < 1 || perShelf < 1) return undefined
+  const shelves: Shelf[] = []
+  try {
+    shelves.push(shelf(width, Math.min(expected, perShelf)))
+  } catch {
+    return undefined
+  }
+  /** Length of the longest vector there ever was, with its error. */
+  let longest = 0
+
+  const shelfOf = (place: number): Shelf => {
+    const index = Math.floor(place / perShelf)
+    return (shelves[index] ??= shelf(width, 0))
+  }
+
+  return {
+    set(place, vector) {
+      const { length, error } = shelfOf(place).set(place % perShelf, vector)
+      longest = Math.max(longest, length + error)
+    },
+
+    ask(query) {
+      const values = new Int16Array(width)
+      const { step, length, error } = round(query, values, largestQuery)
+      // Float arithmetic rounds seven times at most, by less than a sixteen-millionth each.
+      const margin = longest * (error + 1e-6 * length)
+      for (const each of shelves) each.query.set(values)
+      const part = (place: number): number => Math.floor(place / perShelf)
+      const out = new Float32Array(block)
+      return {
+        consecutive(from, count) {
+          for (let done = 0; done < count;) {
+            const place = (from + done) % perShelf
+            const now = Math.min(count - done, perShelf - place)
+            out.set(shelves[part(from + done)]!.bound(undefined, place, now, step, length, margin), done)
+            done += now
+          }
+          return out.subarray(0, count)
+        },
+        chosen(places) {
+          for (let done = 0; done < places.length;) {
+            const index = part(places[done]!)
+            let end = done + 1
+            while (end < places.length && part(places[end]!) === index) end++
+            const local = places.subarray(done, end).map((place) => place - index * perShelf)
+            out.set(shelves[index]!.bound(local, 0, end - done, step, length, margin), done)
+            done = end
+          }
+          return out.subarray(0, places.length)
+        },
+      }
+    },
+  }
+}
+
+/** One memory: a query, a list of places, bounds, and the rows. */
+interface Shelf {
+  readonly query: Int16Array
+  set(place: number, vector: Vector): { readonly length: number; readonly error: number }
+  /** Of `places`, else of consecutive ones. */
+  bound(places: Int32Array | undefined, from: number, count: number, step: number, length: number, margin: number): Float32Array
+}
+
+const largestValue = 127
+
+function scratchBytes(width: number): number {
+  return 2 * width + 3 * 4 * block
+}
+
+function shelf(width: number, expected: number): Shelf {
+  const stride = width + 8
+  const atCounting = 2 * width
+  const atChosen = atCounting + 4 * block
+  const atOut = atChosen + 4 * block
+  const atRows = atOut + 4 * block
+  const memory: GrowingMemory = growingMemory(atRows + expected * stride)
+  const kernel: BoundKernel = boundKernel(memory)
+  const counting = new Int32Array(memory.buffer, atCounting, block).map((_, i) => i)
+  new Int32Array(memory.buffer, atCounting, block).set(counting)
+  const chosen = new Int32Array(memory.buffer, atChosen, block)
+  const out = new Float32Array(memory.buffer, atOut, block)
+  let bytes = new Int8Array(memory.buffer)
+  let floats = new Float32Array(memory.buffer)
+  const rounded = new Int8Array(width)
+
+  return {
+    query: new Int16Array(memory.buffer, 0, width),
+
+    set(place, vector) {
+      // The kernel takes places by fours.
+      const end = atRows + (place + 4) * stride
+      if (end > bytes.length) {
+        memory.grow(Math.ceil((end - bytes.length) / pageBytes) + growthPages)
+        bytes = new Int8Array(memory.buffer)
+        floats = new Float32Array(memory.buffer)
+      }
+      const { step, length, error } = round(vector, rounded, largestValue)
+      const at = atRows + place * stride
+      bytes.set(rounded, at)
+      floats[(at + width) / 4] = step
+      floats[(at + width) / 4 + 1] = error * (1 + 2 ** -20)
+      return { length, error }
+    },
+
+    bound(places, from, count, step, length, margin) {
+      if (places) {
+        chosen.fill(0, count, count + 3)
+        chosen.set(places)
+      }
+      const list = places ? atChosen : atCounting
+      kernel(list, list + 16 * Math.ceil(count / 4), 0, atOut, atRows + from * stride, stride, width, step, length, margin)
+      return out.subarray(0, count)
+    },
+  }
+}
+
+/** Pages a memory grows by beyond what is needed at once. */
+const growthPages = 16
+
+/** Rounds to whole numbers up to `largest`, and measures in float64 what that lost: `error` is the length of the difference. */
+function round(vector: Vector, out: Int8Array | Int16Array, largest: number): { step: number; length: number; error: number } {
+  let most = 0
+  for (let i = 0; i < vector.length; i++) most = Math.max(most, Math.abs(vector[i]!))
+  const step = Math.fround(most / largest)
+  const inverse = step > 0 ? 1 / step : 0
+  let squares = 0
+  let errors = 0
+  for (let i = 0; i < vector.length; i++) {
+    const value = vector[i]!
+    const rounded = Math.max(-largest, Math.min(largest, Math.round(value * inverse)))
+    const difference = value - rounded * step
+    out[i] = rounded
+    squares += value * value
+    errors += difference * difference
+  }
+  return { step, length: Math.sqrt(squares), error: Math.sqrt(errors) }
+}

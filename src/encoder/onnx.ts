@@ -4,7 +4,7 @@ import type { Encoder } from './encoder.ts'
 import type { HubOptions } from './hub.ts'
 import type { OnnxDType } from './onnx/file.ts'
 import { locateModel } from './onnx/locate.ts'
-import type { OpenRequest, OpenResult } from './onnx/protocol.ts'
+import type { OpenRequest } from './onnx/protocol.ts'
 import type { Pooling } from './onnx/settings.ts'
 import { shareModel } from './onnx/shared-model.ts'
 import { rememberSource } from './onnx/source.ts'
@@ -24,19 +24,22 @@ export interface OnnxEncoderOptions extends HubOptions {
   readonly prompt?: string
   /** Tokens read of a text, special ones included. @default what the model's files say, else 512 */
   readonly maxTokens?: number
-  /** Processor threads. @default half of them, at least 1 and at most 4 */
+  /**
+   * Processor threads that may be busy at once. With more than one, the first long list starts further sessions of the model, one thread each; 1 is
+   * one session in one worker. @default all of them
+   */
   readonly threads?: number
 }
 
 /**
  * Encodes with an ONNX model, from a directory (sentence-transformers or transformers.js layout) or from a hub
- * repository such as `owner/name`. It runs in a worker thread, one for each model however many encoders use it. Where there is no default
+ * repository such as `owner/name`. It runs in worker threads, the same for all encoders of a model. Where there is no default
  * .onnx file but `model.safetensors` of a BERT-type model (BERT, DistilBERT, RoBERTa, XLM-R, CamemBERT, MPNet), the graph is written from
  * these weights once, into the cache.
  * @throws MissingPackageError, ModelNotFoundError, InvalidModelError, InvalidArgumentError, DownloadError, OfflineError
  */
 export async function onnxEncoder(source: string, options: OnnxEncoderOptions = {}): Promise<Encoder> {
-  const { file, dtype, pooling, normalize, prompt, maxTokens, threads = Math.min(4, Math.max(1, availableParallelism() >> 1)) } = options
+  const { file, dtype, pooling, normalize, prompt, maxTokens, threads = availableParallelism() } = options
   if (!(Number.isInteger(threads) && threads > 0)) throw new InvalidArgumentError('threads', `is ${threads}, not a whole number above 0`)
   const located = await locateModel(source, { file, dtype }, options)
   const { directory, path } = located
@@ -49,7 +52,7 @@ export async function onnxEncoder(source: string, options: OnnxEncoderOptions = 
       ...(prompt !== undefined && { prompt }),
       ...(maxTokens !== undefined && { maxTokens }),
     }
-    const view = await shared.request<OpenResult>('open', request)
+    const view = await shared.open(request)
     return rememberSource(viewEncoder(shared, view), { directory, path, view: request })
   } catch (error) {
     await shared.leave()

@@ -297,6 +297,18 @@ describe('an ONNX encoder', () => {
     await all
   })
 
+  it('gives a long list the same vectors from one session and from several', async () => {
+    const [one, several] = [await open(tinyBert, { threads: 1 }), await open(tinyBert, { threads: 2 })]
+    const texts = Array.from({ length: 1_500 }, (_, i) => `${tinyWords.slice(0, 1 + (i % 14)).join(' ')} ${i}`)
+    const expected = await one.encode(texts)
+
+    // The others start while the first list is under way.
+    for (let round = 0; round < 3; round++) {
+      const vectors = await several.encode(texts)
+      vectors.forEach((vector, i) => expectClose(vector, expected[i]!))
+    }
+  })
+
   it('gives hundreds of single calls what each would get alone', async () => {
     const encoder = await open(tinyBert)
     const texts = Array.from({ length: 300 }, (_, i) => `${tinyWords.slice(0, 1 + (i % 9)).join(' ')} ${i}`)

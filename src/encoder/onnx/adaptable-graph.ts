@@ -7,7 +7,7 @@ import { matchModules } from '../lora/match.ts'
 import { adapterIds, branchInputs, withSideBranches } from '../lora/side-branches.ts'
 import type { LoraWeights } from '../lora/weights.ts'
 import { adapterBank, type Adapter } from './adapter-bank.ts'
-import { openGraph, type Graph, type GraphChange } from './graph.ts'
+import { openGraph, type Graph, type GraphChange, type SessionThreads } from './graph.ts'
 import { firstLine, inspectFile } from './runtime.ts'
 import { withWeightsInPlace } from './weights-in-place.ts'
 
@@ -28,14 +28,21 @@ export interface AdaptableGraph extends Pick<Graph, 'path' | 'hash' | 'form' | '
   ): ReturnType<Graph['run']>
 }
 
-export async function adaptableGraph(path: string, threads: number, gate: ExitGate): Promise<AdaptableGraph> {
-  let graph = await openGraph(path, threads, gate)
+/** @param known What `inspectFile` says of the file. */
+export async function adaptableGraph(
+  path: string,
+  known: Pick<Graph, 'hash' | 'batchDependent'>,
+  threads: SessionThreads,
+  gate: ExitGate,
+): Promise<AdaptableGraph> {
+  let graph = await openGraph(path, threads, gate, { known })
   let change: GraphChange | undefined
   /** All of the model, and those that have side branches. */
   let layers: readonly LinearLayer[] | undefined
   let branches: readonly LinearLayer[] = []
   const bank = adapterBank()
-  const { hash, batchDependent, form, tokens, sentence } = graph
+  const { hash, batchDependent } = known
+  const { form, tokens, sentence } = graph
 
   const read = async (): Promise<{ model: OnnxModel; bytes: Uint8Array }> => {
     try {
@@ -50,13 +57,13 @@ export async function adaptableGraph(path: string, threads: number, gate: ExitGa
   const branchOut = async (model: OnnxModel, bytes: Uint8Array, wanted: readonly LinearLayer[]): Promise<void> => {
     const changed = await withWeightsInPlace(withSideBranches(model, wanted, 'bank'), path, bytes)
     const inputs = wanted.flatMap((layer) => Object.values(branchInputs(layer)))
-    const next: GraphChange = { of: { hash, batchDependent }, model: changed, inputs: [adapterIds, ...inputs] }
+    const next: GraphChange = { model: changed, inputs: [adapterIds, ...inputs] }
     // Not side by side: that would be the model's memory twice.
     await graph.release()
     try {
-      graph = await openGraph(path, threads, gate, next)
+      graph = await openGraph(path, threads, gate, { known, change: next })
     } catch (error) {
-      graph = await openGraph(path, threads, gate, change)
+      graph = await openGraph(path, threads, gate, { known, change })
       throw error
     }
     change = next

@@ -30,28 +30,43 @@ export interface Graph {
   release(): Promise<void>
 }
 
+/** Threads of a session. */
+export interface SessionThreads {
+  readonly count: number
+  /**
+   * They wait for each other awake while a pass lasts, and only then: a short pass takes two thirds of the time. Where other sessions want the
+   * same cores it made the machine 2 to 6 times slower. @default false
+   */
+  readonly spinning?: boolean
+}
+
 /** A form of a graph with inputs of its own. */
 export interface GraphChange {
-  readonly of: Pick<Graph, 'hash' | 'batchDependent'>
   readonly model: ChangedModel
   readonly inputs: readonly string[]
 }
 
 /**
  * Opens a graph in onnxruntime. Runs on the calling thread and blocks it: for worker threads.
+ * @param given What is known of the file already, and a form of the graph to open instead of what the file says.
  * @throws MissingPackageError, InvalidModelError
  */
-export async function openGraph(path: string, threads: number, gate: ExitGate, change?: GraphChange): Promise<Graph> {
+export async function openGraph(
+  path: string,
+  { count, spinning = false }: SessionThreads,
+  gate: ExitGate,
+  { known, change }: { readonly known?: Pick<Graph, 'hash' | 'batchDependent'>; readonly change?: GraphChange | undefined } = {},
+): Promise<Graph> {
   const ort = await throughGate(gate, loadRuntime)
-  const { hash, batchDependent } = change?.of ?? (await inspectFile(path))
+  const { hash, batchDependent } = known ?? (await inspectFile(path))
   const options: InferenceSession.SessionOptions = {
     executionProviders: ['cpu'],
-    intraOpNumThreads: threads,
+    intraOpNumThreads: count,
     interOpNumThreads: 1,
     extra: {
       session: {
-        // Spinning threads made a machine whose cores are shared 2 to 6 times slower.
-        intra_op: { allow_spinning: '0' },
+        intra_op: { allow_spinning: spinning ? '1' : '0' },
+        force_spinning_stop: '1',
         ...(change && { model_external_initializers_file_folder_path: change.model.folder }),
       },
     },
@@ -68,13 +83,13 @@ export async function openGraph(path: string, threads: number, gate: ExitGate, c
 
   const inputs = new Map(session.inputMetadata.map((input) => [input.name, input.isTensor ? input.type : 'none']))
   const form = inputs.has('offsets') ? 'flat' : 'padded'
-  const known = form === 'flat' ? ['input_ids', 'offsets'] : ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids']
-  const unknown = [...inputs.keys()].filter((name) => !known.includes(name) && !change?.inputs.includes(name))
+  const possible = form === 'flat' ? ['input_ids', 'offsets'] : ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids']
+  const unknown = [...inputs.keys()].filter((name) => !possible.includes(name) && !change?.inputs.includes(name))
   if (!inputs.has('input_ids') || unknown.length > 0) {
     await session.release()
     throw new InvalidModelError(
       path,
-      `is no text encoder: its inputs are ${[...inputs.keys()].join(', ')}, and only ${known.join(', ')} can be given`,
+      `is no text encoder: its inputs are ${[...inputs.keys()].join(', ')}, and only ${possible.join(', ')} can be given`,
     )
   }
   const { tokenOutput, sentenceOutput } = outputsOf(session)
@@ -89,16 +104,17 @@ export async function openGraph(path: string, threads: number, gate: ExitGate, c
     batchDependent,
     async run(sequences, output, padId, more = {}) {
       const name = (output === 'tokens' ? tokenOutput : sentenceOutput)!
-      const width = Math.max(...sequences.map(({ length }) => length))
+      const width = sequences.reduce((most, { length }) => Math.max(most, length), 0)
       const feeds: Record<string, Tensor> = {}
-      for (const [input, { values, sides }] of Object.entries({ ...sequenceFeeds(sequences, form, padId), ...more })) {
-        const type = inputs.get(input)
-        if (type === undefined) continue
-        if (values instanceof Float32Array) feeds[input] = new ort.Tensor('float32', values, [...sides])
-        else if (type === 'int64') feeds[input] = new ort.Tensor('int64', values, [...sides])
-        else if (type === 'int32') feeds[input] = new ort.Tensor('int32', Int32Array.from(values, Number), [...sides])
-        else throw new InvalidModelError(path, `wants ${type} for ${input}, where whole numbers are known`)
-      }
+      for (const all of [sequenceFeeds(sequences, form, padId, inputs), more])
+        for (const [input, { values, sides }] of Object.entries(all)) {
+          const type = inputs.get(input)
+          if (type === undefined) continue
+          if (values instanceof Float32Array) feeds[input] = new ort.Tensor('float32', values, sides)
+          else if (type === 'int64') feeds[input] = new ort.Tensor('int64', values, sides)
+          else if (type === 'int32') feeds[input] = new ort.Tensor('int32', Int32Array.from(values, Number), sides)
+          else throw new InvalidModelError(path, `wants ${type} for ${input}, where whole numbers are known`)
+        }
 
       let result: Tensor | undefined
       try {

@@ -3,6 +3,7 @@ import type { ExitGate } from '../../exit-gate.ts'
 import type { Building } from '../from-weights/config.ts'
 import type { LoraWeights } from '../lora/weights.ts'
 import type { Pooling } from './settings.ts'
+import type { ThreadPlan } from './thread-plan.ts'
 
 /** Loads a model into the worker, once. */
 export interface LoadRequest {
@@ -11,8 +12,16 @@ export interface LoadRequest {
   readonly path: string
   /** How to make it, where it may not be there yet. */
   readonly building?: Building
+  /** Of all sessions of the model together. */
   readonly threads: number
+  /** For a session beside the first: its own threads, and the hash that the first found. */
+  readonly beside?: { readonly threads: number; readonly hash: string }
   readonly gate: ExitGate
+}
+
+export interface LoadResult {
+  readonly hash: string
+  readonly plan: ThreadPlan
 }
 
 /** Asks for a way to use it. What is missing is read from the model's files. */
@@ -23,6 +32,11 @@ export interface OpenRequest {
   readonly maxTokens?: number
 }
 
+/** The same, to be known as `handle` from then on: one number means one way in all sessions of a model. */
+export interface NamedOpenRequest extends OpenRequest {
+  readonly handle: number
+}
+
 export interface OpenResult {
   readonly handle: number
   readonly id: string
@@ -30,9 +44,10 @@ export interface OpenResult {
   readonly maxTokens: number
 }
 
-/** Asks for a way to use the model with a change to it, else as `handle` does. */
+/** Asks for a way to use the model with a change to it, else as `base` does. */
 export interface AdaptRequest {
   readonly handle: number
+  readonly base: number
   readonly weights: LoraWeights
 }
 

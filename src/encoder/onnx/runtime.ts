@@ -26,16 +26,31 @@ export async function loadRuntime(): Promise<typeof Runtime> {
   }
 }
 
-/** A graph's bytes, their hash with its external weights, and whether its activations are quantised over the whole batch. */
-export async function inspectFile(path: string): Promise<{ bytes: Uint8Array; hash: string; batchDependent: boolean }> {
+/** What a model file is, seen from outside. */
+export interface InspectedFile {
+  /** Of the graph. */
+  readonly bytes: Uint8Array
+  /** Of graph and external weights. */
+  readonly hash: string
+  /** In bytes, with external weights. */
+  readonly size: number
+  /** A sequence's values depend on its batch-mates, as activations are quantised over the whole batch. */
+  readonly batchDependent: boolean
+}
+
+export async function inspectFile(path: string): Promise<InspectedFile> {
   const bytes = await readFile(path)
   const hash = createHash('sha256').update(bytes)
+  let size = bytes.length
   const folder = dirname(path)
   const siblings = (await readdir(folder)).filter((name) => name.startsWith(`${basename(path)}_data`) || name === `${basename(path)}.data`)
   for (const name of siblings.sort()) {
-    for await (const chunk of createReadStream(join(folder, name))) hash.update(chunk as Uint8Array)
+    for await (const chunk of createReadStream(join(folder, name))) {
+      hash.update(chunk as Uint8Array)
+      size += (chunk as Uint8Array).length
+    }
   }
-  return { bytes, hash: hash.digest('hex'), batchDependent: bytes.includes('DynamicQuantize') }
+  return { bytes, hash: hash.digest('hex'), size, batchDependent: bytes.includes('DynamicQuantize') }
 }
 
 /** The part of a native error that is meant for people. */

@@ -3,7 +3,7 @@ import type { Encoder } from '../encoder.ts'
 import { fingerprint } from '../fingerprint.ts'
 import type { LoraWeights } from '../lora/weights.ts'
 import { requireTexts } from '../texts.ts'
-import type { AdaptRequest, ForgetRequest, OpenResult } from './protocol.ts'
+import type { OpenResult } from './protocol.ts'
 import type { SharedModel } from './shared-model.ts'
 
 /** How encoders made here use their models. */
@@ -23,12 +23,9 @@ export async function adaptedView(base: Encoder, weights: LoraWeights): Promise<
     throw new InvalidArgumentError('base', 'is no ONNX model of this process', 'Give what onnxEncoder() gave, not an encoder around it.')
   const shared = behind.shared.share()
   try {
-    const { handle } = await shared.request<Pick<OpenResult, 'handle'>>('adapt', {
-      handle: behind.view.handle,
-      weights,
-    } satisfies AdaptRequest)
+    const handle = await shared.adapt(behind.view.handle, weights)
     const view = { ...behind.view, handle, id: idOf(base, weights) }
-    return encoderOf(shared, view, 'The LoRA encoder', () => shared.request('forget', { handle } satisfies ForgetRequest))
+    return encoderOf(shared, view, 'The LoRA encoder', () => shared.forget(handle))
   } catch (error) {
     await shared.leave()
     throw error

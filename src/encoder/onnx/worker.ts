@@ -1,3 +1,4 @@
+import { freemem } from 'node:os'
 import { InvalidArgumentError, InvalidModelError, describeError } from '../../errors.ts'
 import { serveWorker, type WorkerHandler } from '../../worker.ts'
 import { fingerprint } from '../fingerprint.ts'
@@ -7,35 +8,49 @@ import { loadTokenizer, type TextTokenizer } from '../tokenizer.ts'
 import { batchesByLength } from './batches.ts'
 import { adaptableGraph, type AdaptableGraph } from './adaptable-graph.ts'
 import type { Adapter } from './adapter-bank.ts'
-import { finish, pool } from './pooling.ts'
-import type { AdaptRequest, EncodeRequest, EncodeResult, ForgetRequest, LoadRequest, OpenRequest, OpenResult } from './protocol.ts'
-import { chooseNormalization, choosePooling, choosePrompt, readSettings, type ModelSettings, type Pooling } from './settings.ts'
+import { poolInto, type PoolingWay } from './pooling.ts'
+import type {
+  AdaptRequest,
+  EncodeRequest,
+  EncodeResult,
+  ForgetRequest,
+  LoadRequest,
+  LoadResult,
+  NamedOpenRequest,
+  OpenRequest,
+  OpenResult,
+} from './protocol.ts'
+import { inspectFile } from './runtime.ts'
+import { chooseNormalization, choosePooling, choosePrompt, readSettings, type ModelSettings } from './settings.ts'
+import { planThreads } from './thread-plan.ts'
 
 /** A way to use the model that is loaded. Query and document side of one model are two of these. */
-interface View {
+interface View extends PoolingWay {
   readonly dimensions: number
-  readonly pooling: Pooling
-  readonly normalize: boolean
   readonly prompt: string
   readonly maxTokens: number
-  /** Leading tokens that the mean leaves out. */
-  readonly skipped: number
   readonly adapter?: Adapter
 }
 
 let model: { readonly graph: AdaptableGraph; readonly tokenizer: TextTokenizer; readonly settings: ModelSettings } | undefined
-/** By their handles; those that were given up leave holes. */
-const views: (View | undefined)[] = []
+/** By their handles. */
+const views = new Map<number, View>()
 
 const handlers = {
-  async load({ directory, path, building, threads, gate }: LoadRequest): Promise<void> {
+  async load({ directory, path, building, threads, beside, gate }: LoadRequest): Promise<LoadResult> {
     const settings = await readSettings(directory)
     const tokenizer = await loadTokenizer(settings.folder)
     if (building) await buildOnnx(path, building)
-    model = { graph: await adaptableGraph(path, threads, gate), tokenizer, settings }
+    const file = await inspectFile(path)
+    if (beside && beside.hash !== file.hash) throw new InvalidModelError(path, 'was changed since it was opened')
+    const { hash, batchDependent } = file
+    const plan = planThreads({ threads, modelBytes: file.size, freeBytes: freemem(), quantised: batchDependent })
+    const session = beside ? { count: beside.threads } : { count: plan.latency, spinning: plan.latency > 1 }
+    model = { graph: await adaptableGraph(path, file, session, gate), tokenizer, settings }
+    return { hash, plan }
   },
 
-  async open(request: OpenRequest): Promise<OpenResult> {
+  async open({ handle, ...request }: NamedOpenRequest): Promise<OpenResult> {
     const { graph, tokenizer, settings } = model!
     const view = { ...chooseView(request), dimensions: 0 }
     const { opening, closing } = tokenizer
@@ -43,7 +58,6 @@ const handlers = {
     const probe = Uint32Array.from(opening.length + closing.length > 0 ? [...opening, ...closing] : [0])
     const { dimensions } = await graph.run([probe], view.pooling === 'sentence' ? 'sentence' : 'tokens', settings.padId, [undefined])
     const { pooling, normalize, prompt, maxTokens, skipped } = view
-    const handle = views.push({ ...view, dimensions }) - 1
     const id = fingerprint('onnx', graph.hash, ...tokenizer.bytes, {
       pooling,
       normalize,
@@ -54,25 +68,26 @@ const handlers = {
       isStatic: settings.isStatic,
       form: graph.form,
     })
+    views.set(handle, { ...view, dimensions })
     return { handle, id, dimensions, maxTokens }
   },
 
-  async adapt({ handle, weights }: AdaptRequest): Promise<Pick<OpenResult, 'handle'>> {
-    const view = views[handle]!
+  async adapt({ handle, base, weights }: AdaptRequest): Promise<void> {
+    const view = views.get(base)!
     const adapter = await model!.graph.adapt(weights)
-    return { handle: views.push({ ...view, adapter }) - 1 }
+    views.set(handle, { ...view, adapter })
   },
 
   async forget({ handle }: ForgetRequest): Promise<void> {
-    const adapter = views[handle]?.adapter
+    const adapter = views.get(handle)?.adapter
     if (adapter) model!.graph.forget(adapter)
-    delete views[handle]
+    views.delete(handle)
   },
 
   async encode({ handles, texts }: EncodeRequest, { transfer }: Parameters<WorkerHandler>[1]): Promise<EncodeResult> {
     let size = 0
     const tasks = texts.map((text, i): Task => {
-      const view = views[handles[i]!]!
+      const view = views.get(handles[i]!)!
       const start = (size += view.dimensions) - view.dimensions
       return { view, start, ...sequenceOf(text, view) }
     })
@@ -89,11 +104,11 @@ const handlers = {
       }
     }
     transfer(vectors.buffer)
-    const error = new InvalidModelError(model!.graph.path, 'gives values that are not finite numbers')
+    const notNumbers = (): Error => new InvalidModelError(model!.graph.path, 'gives values that are not finite numbers')
     return {
       vectors,
       truncated: tasks.map(({ ids, tokens }) => (tokens > ids.length ? tokens : undefined)),
-      ...(failed.length > 0 && { failed: { positions: failed, error: describeError(error) } }),
+      ...(failed.length > 0 && { failed: { positions: failed, error: describeError(notNumbers()) } }),
     }
   },
 
@@ -123,16 +138,13 @@ async function runBatch(batch: readonly Task[], output: 'tokens' | 'sentence', v
     batch.map(({ view }) => view.adapter),
   )
   return batch.filter(({ view, ids, start }, row) => {
-    const { dimensions, pooling, skipped } = view
+    const { dimensions } = view
     if (result.dimensions !== dimensions)
       throw new InvalidModelError(graph.path, `gave ${result.dimensions} dimensions after ${dimensions}`)
-    const pooled =
-      pooling === 'sentence'
-        ? result.values.slice(row * dimensions, (row + 1) * dimensions)
-        : pool(result, row, ids.length, pooling, skipped)
-    const vector = finish(pooled, view.normalize)
-    if (vector) vectors.set(vector, start)
-    return !vector
+    const target = vectors.subarray(start, start + dimensions)
+    if (poolInto(target, result, row, ids.length, view)) return false
+    target.fill(0)
+    return true
   })
 }
 

@@ -55,7 +55,7 @@ const handlers = {
     const tokenizer = await loadTokenizer(settings.folder)
     ort = await throughGate(gate, loadRuntime)
     // The plain graph tells how it ends.
-    const graph = await openGraph(path, threads, gate)
+    const graph = await openGraph(path, { count: threads }, gate)
     try {
       const pooling = choosePooling(settings, view.pooling, graph)
       const most = Math.min(view.maxTokens ?? settings.maxTokens ?? 512, settings.positions ?? Infinity)

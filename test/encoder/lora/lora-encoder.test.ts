@@ -94,6 +94,18 @@ describe('loraEncoder', () => {
     expect(dot(one![0]!, two![0]!)).toBeLessThan(0.999)
   })
 
+  it('gives long lists of the base and of experts their own vectors, whichever sessions are there by then', async () => {
+    const expert = await expertOf(shared, layers, 6)
+    const [base, changed] = [await shared.encode(texts), await expert.encode(texts)]
+    const list = Array.from({ length: 300 }, () => texts).flat()
+
+    for (let round = 0; round < 3; round++) {
+      const [one, other] = await Promise.all([shared.encode(list), expert.encode(list)])
+      one.forEach((vector, i) => expectClose(vector, base[i % texts.length]!))
+      other.forEach((vector, i) => expectClose(vector, changed[i % texts.length]!))
+    }
+  })
+
   it('frees its place when it is closed, and leaves the base and the others as they are', async () => {
     const [first, second] = [await expertOf(shared, layers, 1), await expertOf(shared, layers, 2)]
     const [base, expected] = [await shared.encode(texts), await second.encode(texts)]

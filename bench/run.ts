@@ -24,7 +24,7 @@ if (name === undefined || !names.includes(name)) {
   const [, json] = at < 0 ? [] : rest.splice(at, 2)
   if (at >= 0 && json === undefined) throw new Error('--json needs the name of a file.')
   process.argv.splice(1, Number.POSITIVE_INFINITY, new URL(`${name}.ts`, here).pathname, ...rest)
-  begin(name, json)
+  begin(name, json, rest)
   await import(`./${name}.ts`)
   finish()
 }

@@ -7,14 +7,28 @@ import { dirname } from 'node:path'
 export interface Findings {
   readonly ratios: Readonly<Record<string, number>>
   readonly figures: Readonly<Record<string, unknown>>
+  /** What was measured on: data, model, seed. */
+  readonly data?: string
+  /** Markdown, for people; also printed. */
+  readonly tables?: readonly string[]
+  /** What could not be measured, and why. */
+  readonly missing?: readonly string[]
 }
 
-let running: { readonly bench: string; readonly file: string | undefined } | undefined
+/** What a benchmark writes. */
+export interface Report extends Findings {
+  readonly bench: string
+  readonly machine: string
+  readonly commit: string
+  readonly command: string
+}
+
+let running: { readonly bench: string; readonly file: string | undefined; readonly command: string } | undefined
 let reported = false
 
 /** For the runner: which benchmark is about to run, and where its findings go. */
-export function begin(bench: string, file: string | undefined): void {
-  running = { bench, file }
+export function begin(bench: string, file: string | undefined, options: readonly string[] = []): void {
+  running = { bench, file, command: ['npm run bench --', bench, ...options].join(' ') }
 }
 
 /** For the runner: complains when findings were wanted and none came. */
@@ -22,12 +36,25 @@ export function finish(): void {
   if (running?.file !== undefined && !reported) throw new Error(`The benchmark "${running.bench}" reported nothing to write.`)
 }
 
-/** Writes `{ bench, machine, commit, ratios, figures }` where `--json FILE` asks for it. */
-export function report({ ratios, figures }: Findings): void {
+/** Prints tables, and writes `{ bench, machine, commit, ratios, figures, … }` where `--json FILE` asks for it. */
+export function report({ data, tables = [], missing = [], ...found }: Findings): void {
   reported = true
+  if (data !== undefined) console.log(`${machine()}, commit ${commit()}\n${data}\n`)
+  for (const each of tables) console.log(`${each}\n`)
+  for (const each of missing) console.log(`Left out: ${each}`)
   if (running?.file === undefined) return
   mkdirSync(dirname(running.file), { recursive: true })
-  const content = { bench: running.bench, machine: machine(), commit: commit(), ratios, figures }
+  const { bench, command } = running
+  const content: Report = {
+    bench,
+    machine: machine(),
+    commit: commit(),
+    command,
+    ...(data !== undefined && { data }),
+    ...found,
+    tables,
+    missing,
+  }
   writeFileSync(running.file, `${JSON.stringify(content, null, 2)}\n`)
 }
 

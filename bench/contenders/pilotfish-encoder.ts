@@ -1,0 +1,36 @@
+/** Pilotfish's encoder, and what becomes of its speed when an engine indexes with it. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { onnxEncoder, openPilotfish } from 'pilotfish'
+import { delayDuring } from '../harness/event-loop.ts'
+import { serveEncoder } from '../harness/serve-encoder.ts'
+
+serveEncoder(async ({ model, dtype = 'fp32' }) => {
+  const encoder = await onnxEncoder(model, { dtype })
+  /** Adds texts to a new index on disk; `around` is given the adding alone. */
+  const adding = async <T>(texts: readonly string[], around: (add: () => Promise<unknown>) => Promise<T>): Promise<T> => {
+    const directory = await mkdtemp(join(tmpdir(), 'pilotfish-bench-'))
+    const engine = await openPilotfish({ base: encoder, directory })
+    const result = await around(() => engine.add(texts.map((text, i) => ({ id: String(i), text }))))
+    // The encoder stays the caller's, and open.
+    await engine.close()
+    await rm(directory, { recursive: true })
+    return result
+  }
+  return {
+    encode: (texts) => encoder.encode(texts),
+    close: () => encoder.close(),
+    methods: {
+      /** Milliseconds until all documents are committed. */
+      add: (texts: readonly string[]) =>
+        adding(texts, async (add) => {
+          const start = performance.now()
+          await add()
+          return performance.now() - start
+        }),
+      delayAdding: (texts: readonly string[]) => adding(texts, delayDuring),
+    },
+  }
+})

@@ -1,0 +1,20 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+
+/** How long other work of a process had to wait, in milliseconds. */
+export interface LoopDelay {
+  readonly p99: number
+  readonly max: number
+}
+
+const resolution = 1
+
+/** How late the event loop was while something ran. */
+export async function delayDuring(work: () => Promise<unknown>): Promise<LoopDelay> {
+  const delay = monitorEventLoopDelay({ resolution })
+  delay.enable()
+  await work()
+  delay.disable()
+  // What is recorded is the time between two looks, which is the resolution when nothing is late.
+  const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e6 - resolution)
+  return { p99: late(delay.percentile(99)), max: late(delay.max) }
+}

@@ -1,0 +1,20 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
+/**
+ * Takes contenders in turn, one at a time, in an order that moves on every round; each round of each gives values (mostly milliseconds).
+ * The short pause lets the threads of the one before go to sleep.
+ */
+export async function inTurn<Name extends string>(
+  ways: readonly (readonly [Name, () => Promise<number | readonly number[]>])[],
+  rounds: number,
+): Promise<Map<Name, number[]>> {
+  const values = new Map<Name, number[]>(ways.map(([name]) => [name, []]))
+  for (let round = 0; round < rounds; round++) {
+    for (const i of ways.keys()) {
+      const [name, measure] = ways[(i + round) % ways.length]!
+      await pause(60)
+      values.get(name)!.push(...[await measure()].flat())
+    }
+  }
+  return values
+}

@@ -35,7 +35,7 @@ await builder.close()
 const opened: { open: number; first: number; second: number }[] = []
 for (let i = 0; i < Number(values.processes); i++) {
   const opener = await startContender(file)
-  opened.push(await opener.ask('open', { directory, question }))
+  opened.push(await opener.ask('start', { directory, question }))
   await opener.close()
 }
 const sizes = await Promise.all((await readdir(directory)).map(async (name) => [name, (await stat(join(directory, name))).size] as const))

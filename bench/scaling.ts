@@ -4,7 +4,7 @@
  *     npm run bench -- scaling [--json FILE] [--data DIR…] [--sizes 1000,10000,100000] [--encoded 250,500,1000,2000]
  *
  * Collections are indexed on disk with the bundled base, each in a fresh process, and asked in another; encoding by a transformer (MiniLM-L6
- * shape, int8) is fitted at smaller sizes. Memory is what an opened collection adds to a process that has had an empty one.
+ * shape, int8) is fitted at smaller sizes. Memory is what each further document adds to a fresh process that has opened the collection and answered questions.
  */
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -43,9 +43,10 @@ interface Collection {
   readonly addMilliseconds: number
   readonly builtMilliseconds: number
   readonly queryMilliseconds: number
-  readonly bytesPerDocument: number
-  /** What cannot be left out: vectors, text, the graph's links. */
-  readonly leastBytesPerDocument: number
+  /** Of a fresh process that has opened it and answered questions. */
+  readonly residentBytes: number
+  /** What cannot be left out: vectors, text, the graph's file. */
+  readonly leastBytes: number
 }
 
 const count = tokenizerOf(join(bundledPack(), 'base'))
@@ -60,10 +61,11 @@ for (const size of sizes) {
   const built = await builder.ask<{ add: number; graph: number; close: number }>('build', { directory, documents })
   await builder.close()
   const asker = await startContender(file)
-  const { times, before, after } = await asker.ask<{ times: number[]; before: number; after: number }>('ask', { directory, questions })
+  const { times, after } = await asker.ask<{ times: number[]; after: number }>('ask', { directory, questions })
   await asker.close()
-  const names = await readdir(directory, { recursive: true })
-  const graphs = await Promise.all(names.filter((name) => name.endsWith('.hnsw')).map((name) => stat(join(directory, name))))
+  const derived = join(directory, 'derived')
+  const graphs = (await readdir(derived).catch(() => [])).filter((name) => name.startsWith('graph'))
+  const links = await Promise.all(graphs.map(async (name) => (await stat(join(derived, name))).size))
   await rm(directory, { recursive: true })
   const text = documents.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)
   collections.push({
@@ -72,8 +74,8 @@ for (const size of sizes) {
     addMilliseconds: built.add,
     builtMilliseconds: built.add + built.graph + built.close,
     queryMilliseconds: quantile(times.slice(50), 0.5),
-    bytesPerDocument: (after - before) / size,
-    leastBytesPerDocument: 256 * 4 + (text + graphs.reduce((sum, { size }) => sum + size, 0)) / size,
+    residentBytes: after,
+    leastBytes: size * 256 * 4 + text + links.reduce((sum, bytes) => sum + bytes, 0),
   })
 }
 
@@ -116,20 +118,23 @@ const fits: Record<string, Growth> = {
   ),
   'routing against experts': growth(routed.map(({ experts, milliseconds }) => ({ size: experts, value: milliseconds }))),
 }
-const largest = collections.at(-1)!
+// Between the two largest: what an engine takes without documents is left aside.
+const [smaller, larger] = collections.slice(-2) as [Collection, Collection]
+const perDocument = (of: (each: Collection) => number): number => (of(larger) - of(smaller)) / (larger.documents - smaller.documents)
+const memory = { resident: perDocument(({ residentBytes }) => residentBytes), least: perDocument(({ leastBytes }) => leastBytes) }
 report({
   ratios: {
     'indexing-exponent': fits['indexing against tokens, bundled base']!.exponent,
     'encoding-exponent': fits['encoding against tokens, MiniLM int8']!.exponent,
     'query-exponent': fits['a query against documents']!.exponent,
     'routing-exponent': fits['routing against experts']!.exponent,
-    'memory-vs-least': largest.bytesPerDocument / largest.leastBytesPerDocument,
+    'memory-vs-least': memory.resident / memory.least,
   },
-  figures: { collections, encoded, routed, fits },
+  figures: { bytesPerDocument: memory, collections, encoded, routed, fits },
   data: `${corpus.source}; bundled base and experts; MiniLM-L6 shape, random weights, int8; routers of 50 pilots an expert in 384 dimensions with their texts`,
   tables: [
     table(
-      ['collection', 'tokens', 'added in s', 'µs a token', 'complete in s', 'a query, ms', 'bytes a document', 'of vectors + text + graph'],
+      ['collection', 'tokens', 'added in s', 'µs a token', 'complete in s', 'a query, ms', 'resident MB', 'vectors + text + graph, MB'],
       collections.map((each) => [
         `${each.documents.toLocaleString('en')} documents`,
         Math.round(each.tokens),
@@ -137,8 +142,8 @@ report({
         (1000 * each.addMilliseconds) / each.tokens,
         each.builtMilliseconds / 1000,
         each.queryMilliseconds,
-        each.bytesPerDocument,
-        `${(each.bytesPerDocument / each.leastBytesPerDocument).toFixed(2)} ×`,
+        each.residentBytes / 2 ** 20,
+        each.leastBytes / 2 ** 20,
       ]),
     ),
     table(

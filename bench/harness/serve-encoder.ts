@@ -42,7 +42,10 @@ export function serveEncoder(open: (setup: EncoderSetup) => Promise<OpenEncoder>
       },
       vectors: async ({ texts, batch }: EncodingRound) => (await encode(texts, batch)).map((vector) => Float32Array.from(vector)),
       all: ({ batch, count }: { batch: number; count?: number }) => timed(held.slice(0, count), batch),
-      delay: ({ batch }: { batch: number }) => delayDuring(() => encode(held, batch)),
+      delay: ({ batch, times = 1 }: { batch: number; times?: number }) =>
+        delayDuring(async () => {
+          for (let i = 0; i < times; i++) await encode(held, batch)
+        }),
       async single() {
         const times: number[] = []
         for (const text of held) times.push(await timed([text], 1))

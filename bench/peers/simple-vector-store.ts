@@ -7,12 +7,12 @@ interface LlamaIndex {
     add(nodes: readonly object[]): Promise<string[]>
     query(query: object): Promise<{ ids: readonly string[] }>
   }
+  readonly TextNode: new (init: object) => object
   readonly VectorStoreQueryMode: { readonly DEFAULT: string }
 }
 
 serveSearch(async (vectors) => {
-  const { SimpleVectorStore, VectorStoreQueryMode } = await peer<LlamaIndex>('@llamaindex/core/vector-store')
-  const { TextNode } = await peer<{ TextNode: new (init: object) => object }>('@llamaindex/core/schema')
+  const { SimpleVectorStore, TextNode, VectorStoreQueryMode } = await peer<LlamaIndex>('llamaindex')
   const store = new SimpleVectorStore()
   await store.add(vectors.map((vector, place) => new TextNode({ id_: String(place), text: '', embedding: Array.from(vector) })))
   return {

@@ -3,7 +3,7 @@ import { serveSearch } from '../harness/serve-search.ts'
 import { peer } from './package-of.ts'
 
 interface LlamaIndex {
-  readonly SimpleVectorStore: new () => {
+  readonly SimpleVectorStore: new (init: object) => {
     add(nodes: readonly object[]): Promise<string[]>
     query(query: object): Promise<{ ids: readonly string[] }>
   }
@@ -13,7 +13,7 @@ interface LlamaIndex {
 
 serveSearch(async (vectors) => {
   const { SimpleVectorStore, TextNode, VectorStoreQueryMode } = await peer<LlamaIndex>('llamaindex')
-  const store = new SimpleVectorStore()
+  const store = new SimpleVectorStore({ embedModel: {} })
   await store.add(vectors.map((vector, place) => new TextNode({ id_: String(place), text: '', embedding: Array.from(vector) })))
   return {
     async search(query, k) {

@@ -1,5 +1,4 @@
-import { InvalidVectorError } from '../../errors.ts'
-import { isFinite, type Vector } from '../../vector.ts'
+import type { Vector } from '../../vector.ts'
 import type { TopK } from '../top-k.ts'
 import { block, roundedRows, type Bounds, type RoundedRows } from './rounded.ts'
 import { has, type RowSet } from './row-set.ts'
@@ -9,6 +8,7 @@ export interface Arena {
   readonly dimensions: number
   readonly size: number
   has(row: number): boolean
+  /** Keeps a copy; whoever calls has checked that it is finite. */
   set(row: number, vector: Vector): void
   delete(row: number): void
   /** A copy. */
@@ -92,7 +92,6 @@ export function arena(dimensions: number, { expected = 64, roundedFrom = 1024 }:
     },
     has: (row) => placed(row) !== none,
     set(row, vector) {
-      if (!isFinite(vector)) throw new InvalidVectorError('A stored vector')
       let place = placed(row)
       if (place === none) {
         place = allocate()

@@ -1,5 +1,5 @@
 import { IndexCorruptError } from '../../errors.ts'
-import type { Vector } from '../../vector.ts'
+import { isFinite, type Vector } from '../../vector.ts'
 import { analyzerVersion, englishAnalyzer } from '../lexical/analyzer.ts'
 import type { LexicalSettings } from '../lexical/lexical.ts'
 import { postings as newPostings, type Postings } from '../lexical/postings.ts'
@@ -54,7 +54,7 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
   const saved = new Map<string, { sequence: number; size: number }>()
 
   const load = (): void => {
-    for (const { row, id } of documents.changedSince(-1)) ids[row] = id
+    for (const [row, id] of documents.ids()) ids[row] = id
     for (let row = 0; row < ids.length; row++) if (ids[row] === undefined) free.add(row)
     for (const row of documents.spaces()) loadSpace(row)
     loadPostings()
@@ -63,7 +63,7 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
   const loadSpace = (row: SpaceRow): void => {
     const loaded = newSpace(row.number, row.name, row.dimensions, { graphFrom, expected: ids.length })
     spaces.set(row.name, loaded)
-    for (const { row: at, vector } of documents.vectors(row.number)) loaded.set(at, toVector(vector, row))
+    for (const [at, vector] of documents.vectors(row.number)) loaded.set(at, toVector(vector, row))
     if (loaded.arena.size < graphFrom) return
     const file = derived?.find(graphName(row.number))
     if (!file) return
@@ -100,10 +100,10 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
   const toVector = (bytes: Buffer, { name, dimensions }: SpaceRow): Vector => {
     if (bytes.byteLength !== dimensions * 4)
       throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that has the wrong length`)
-    const vector = new Float32Array(dimensions)
-    Buffer.from(vector.buffer).set(bytes)
-    if (vector.some((value) => !Number.isFinite(value)))
-      throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that is not finite`)
+    // A view where its address allows one: whoever keeps the vector copies it.
+    const { buffer, byteOffset } = byteOffsetIsWhole(bytes) ? bytes : Uint8Array.from(bytes)
+    const vector = new Float32Array(buffer as ArrayBuffer, byteOffset, dimensions)
+    if (!isFinite(vector)) throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that is not finite`)
     return vector
   }
 
@@ -222,6 +222,10 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
 
     dispose: reset,
   }
+}
+
+function byteOffsetIsWhole({ byteOffset }: Buffer): boolean {
+  return byteOffset % Float32Array.BYTES_PER_ELEMENT === 0
 }
 
 function graphName(space: number): string {

@@ -159,15 +159,21 @@ const growthPages = 16
 
 /** Rounds to whole numbers up to `largest`, and measures in float64 what that lost: `error` is the length of the difference. */
 function round(vector: Vector, out: Int8Array | Int16Array, largest: number): { step: number; length: number; error: number } {
+  const n = vector.length
   let most = 0
-  for (let i = 0; i < vector.length; i++) most = Math.max(most, Math.abs(vector[i]!))
-  const step = Math.fround(most / largest)
+  for (let i = 0; i < n; i++) {
+    const value = vector[i]!
+    if (value > most) most = value
+    else if (-value > most) most = -value
+  }
+  // So little is nothing: a step among the smallest numbers would be too coarse to keep values below `largest`.
+  const step = most < 1e-30 ? 0 : Math.fround(most / largest)
   const inverse = step > 0 ? 1 / step : 0
   let squares = 0
   let errors = 0
-  for (let i = 0; i < vector.length; i++) {
+  for (let i = 0; i < n; i++) {
     const value = vector[i]!
-    const rounded = Math.max(-largest, Math.min(largest, Math.round(value * inverse)))
+    const rounded = value * inverse + toWhole - toWhole
     const difference = value - rounded * step
     out[i] = rounded
     squares += value * value
@@ -175,3 +181,6 @@ function round(vector: Vector, out: Int8Array | Int16Array, largest: number): { 
   }
   return { step, length: Math.sqrt(squares), error: Math.sqrt(errors) }
 }
+
+/** Adding it to a double of at most 51 bits leaves no room for a fraction; several times as fast as `Math.round`. */
+const toWhole = 1.5 * 2 ** 52

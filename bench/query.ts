@@ -161,11 +161,11 @@ report({
         ]),
     ),
     table(
-      ['where a query spends it, median ms', 'embed', 'route', 'search', 'all'],
+      ['where a query spends it, median ms', 'embed', 'route', 'search', 'all', 'experts asked'],
       [
         ...Object.entries(steps).map(([name, values]) => {
-          const { embed, route, search, wall } = bySteps(values)
-          return [name, embed, route, search, wall]
+          const { embed, route, search, wall, experts } = bySteps(values)
+          return [name, embed, route, search, wall, experts]
         }),
         [
           lowest,
@@ -179,6 +179,7 @@ report({
             0.5,
           ),
           median(lowest),
+          '',
         ],
       ],
     ),
@@ -214,7 +215,8 @@ function bySteps(values: readonly QueryTimes[]): Record<keyof QueryTimes, number
       values.map((each) => each[step]),
       0.5,
     )
-  return { embed: of('embed'), route: of('route'), search: of('search'), total: of('total'), wall: of('wall') }
+  const experts = values.reduce((sum, each) => sum + each.experts, 0) / values.length
+  return { embed: of('embed'), route: of('route'), search: of('search'), total: of('total'), wall: of('wall'), experts }
 }
 
 /** Single questions, encoders alone. */

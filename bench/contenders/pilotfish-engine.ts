@@ -40,8 +40,8 @@ export interface Asking {
   readonly topK?: number
 }
 
-/** Milliseconds of one question, by step. `wall` is what its caller waited. */
-export type QueryTimes = Retrieval['timings'] & { readonly wall: number }
+/** Milliseconds of one question, by step. `wall` is what its caller waited, `experts` how many were asked. */
+export type QueryTimes = Retrieval['timings'] & { readonly wall: number; readonly experts: number }
 
 serve<EngineSetup>(async ({ model, dtype, texts, vectors, domains }) => {
   const base = await onnxEncoder(model, { dtype })
@@ -68,8 +68,8 @@ serve<EngineSetup>(async ({ model, dtype, texts, vectors, domains }) => {
       const times: QueryTimes[] = []
       for (const query of asking.queries) {
         const start = performance.now()
-        const { timings } = await engine.retrieve(query, options(asking))
-        times.push({ ...timings, wall: performance.now() - start })
+        const { timings, route } = await engine.retrieve(query, options(asking))
+        times.push({ ...timings, wall: performance.now() - start, experts: route.experts.length })
       }
       return times
     },

@@ -6,6 +6,7 @@
  * All run the same random-weight model of MiniLM-L6's shape on the same documents of 20 to 256 tokens, each in a process of its own, one at
  * a time. First every option of every peer has one round; those within a sixth of the fastest, and what ratios are named after, have the others.
  */
+import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { peersInstalled, howToInstall } from './peers/package-of.ts'
 import { startContender, type Contender } from './harness/contender.ts'
@@ -94,7 +95,18 @@ for (let i = 0; i < 3; i++) {
   for (const way of i % 2 === 0 ? (['encode', 'add'] as const) : (['add', 'encode'] as const))
     parts[way].push(await ours!.ask<number>(way === 'encode' ? 'all' : 'add', way === 'encode' ? { batch: 0 } : further))
 }
+const committed = await ours!.ask<number>('commit', further)
 await ours!.close()
+const began = performance.now()
+for (const text of further) tokenize(text)
+const tokenized = performance.now() - began
+/** Where the time of a document goes, in milliseconds of one. */
+const perDocument = {
+  'tokenised by the library alone, on one thread': tokenized / added,
+  embedded: quantile(parts.encode, 0.5) / added,
+  'committed to disk alone, its vector at hand': committed / added,
+  'added: embedded and committed': quantile(parts.add, 0.5) / added,
+}
 
 report({
   ratios: {
@@ -114,6 +126,7 @@ report({
       Object.entries(parts).map(([way, values]) => [way, spread(values.map((ms) => (1000 * added) / ms))]),
     ),
     leastCosine: cosines,
+    millisecondsPerDocument: perDocument,
   },
   data:
     `MiniLM-L6 shape, random weights; ${count} documents of ${Math.min(...lengths)} to ${Math.max(...lengths)} tokens ` +
@@ -130,6 +143,7 @@ report({
         return [way === 'encode' ? 'encoder alone' : '`add` into an index on disk', median, `${from.toFixed(1)}–${to.toFixed(1)}`]
       }),
     ),
+    table(['where a document spends it', 'ms'], Object.entries(perDocument)),
   ],
   missing,
 })

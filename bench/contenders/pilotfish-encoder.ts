@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
-import { onnxEncoder, openPilotfish } from 'pilotfish'
+import { embeddedStore, onnxEncoder, openPilotfish, type StoreEntry } from 'pilotfish'
 import { delayDuring } from '../harness/event-loop.ts'
 import { serveEncoder } from '../harness/serve-encoder.ts'
 
@@ -30,6 +30,23 @@ serveEncoder(async ({ model, dtype = 'fp32' }) => {
           await add()
           return performance.now() - start
         }),
+      /** Milliseconds of committing them alone, vectors at hand. */
+      async commit(texts: readonly string[]): Promise<number> {
+        const vectors = await encoder.encode(texts)
+        const entries = texts.map((text, i): StoreEntry => ({
+          document: { id: String(i), text },
+          hash: String(i),
+          vectors: { base: vectors[i]! },
+        }))
+        const directory = await mkdtemp(join(tmpdir(), 'pilotfish-bench-'))
+        const store = await embeddedStore(directory)
+        const start = performance.now()
+        for (let at = 0; at < entries.length; at += 512) await store.upsert(entries.slice(at, at + 512))
+        const milliseconds = performance.now() - start
+        await store.close()
+        await rm(directory, { recursive: true })
+        return milliseconds
+      },
       delayAdding: (texts: readonly string[]) => adding(texts, delayDuring),
     },
   }

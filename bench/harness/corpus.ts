@@ -48,8 +48,9 @@ async function real(directories: readonly string[]): Promise<Corpus> {
     for await (const { id, title, text } of set.corpus()) documents.push({ id: `${name}/${id}`, text: title ? `${title}. ${text}` : text })
     for (const text of set.queries.values()) queries.push({ text, set: name })
   }
-  const names = directories.map((directory) => basename(directory)).join(', ')
-  return { documents: shuffled(documents, seed), queries: shuffled(queries, seed), source: `${documents.length} documents of ${names}` }
+  const names = directories.map((directory) => basename(directory))
+  const listed = names.length > 6 ? `${names.length} sets (${names[0]} to ${names.at(-1)})` : names.join(', ')
+  return { documents: shuffled(documents, seed), queries: shuffled(queries, seed), source: `${documents.length} documents of ${listed}` }
 }
 
 function isSet(directory: string): boolean {

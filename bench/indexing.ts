@@ -73,10 +73,10 @@ if (peersInstalled) {
 
 // A first, shorter round of everything tells which are worth more.
 const few = 128
-const first = await inTurn(ways(rows, few), 1)
+const first = await inTurn(ways(rows, few), 1, { pause: 450 })
 const fastest = Math.max(...rows.filter(({ kind }) => kind === 'peer').map((row) => speed(row, first)))
 const kept = rows.filter((row) => row.kind !== 'peer' || row.name === 'transformers.js, 32' || speed(row, first) > fastest / 1.17)
-const times = await inTurn(ways(kept), rounds)
+const times = await inTurn(ways(kept), rounds, { pause: 450 })
 for (const [name, values] of first) if (!times.has(name)) times.set(name, values)
 
 const speeds = new Map(rows.map((row) => [row.name, spread(times.get(row.name)!.map((seconds) => 1 / seconds))]))

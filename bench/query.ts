@@ -243,7 +243,7 @@ async function encoding(): Promise<Record<string, { median: number; from: number
   ]
   const opened: [string, Contender, boolean][] = []
   for (const [name, file, setup] of entrants) opened.push([name, await startContender(file, { model, ...setup }), name.startsWith('bare')])
-  const rounds = Math.ceil(asked.length / chunk)
+  const rounds = 6
   const values = await inTurn(
     opened.map(([name, contender, isBare]) => {
       let at = 0
@@ -259,6 +259,7 @@ async function encoding(): Promise<Record<string, { median: number; from: number
       ] as const
     }),
     rounds + 1,
+    { pause: 450 },
   )
   for (const [, contender] of opened) await contender.close()
   return Object.fromEntries([...values].map(([name, times]) => [name, spread(times)]))

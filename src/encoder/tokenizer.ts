@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidModelError, ModelNotFoundError } from '../errors.ts'
+import { byWord, splitsAtBlanks } from './word-cache.ts'
 
 /** Splits text into the ids a model was trained on. Synchronous, and safe with any string: NUL, lone surrogates, megabytes. */
 export interface TextTokenizer {
@@ -47,8 +48,9 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   let largest = -1
   for (const id of tokenizer.get_vocab().values()) largest = Math.max(largest, id)
 
+  const whole = (text: string): readonly number[] => tokenizer.encode(text, { add_special_tokens: false }).ids
   return {
-    tokenize: (text) => tokenizer.encode(text, { add_special_tokens: false }).ids,
+    tokenize: splitsAtBlanks(definition, config) ? byWord(whole) : whole,
     opening,
     closing,
     unknownId: (tokenizer.model as { unk_token_id?: number } | null)?.unk_token_id,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { graph, loadGraph } from '../../src/store/embedded/graph.ts'
-import { choosePlan } from '../../src/store/embedded/planner.ts'
+import { planner, type Planner } from '../../src/store/embedded/planner.ts'
 import { rowSet, type RowSet } from '../../src/store/embedded/row-set.ts'
 import { space, type Space } from '../../src/store/embedded/space.ts'
 import type { Vector } from '../../src/vector.ts'
@@ -10,8 +10,17 @@ import { temporaryDirectory } from './temporary.ts'
 const vectors = library(20_000).map((entry) => entry.vectors['base']!)
 const precedes = (a: number, b: number): boolean => a < b
 
+/** Asks the graph whatever a scan would cost, but about too few to be found there. */
+const graphFirst: Planner = {
+  choose(sizes, k) {
+    const fetch = sizes.allowed === sizes.vectors ? k : Math.ceil((1.5 * k * sizes.vectors) / Math.max(1, sizes.allowed) + 16)
+    return fetch < sizes.vectors / 4 ? { kind: 'graph', fetch } : { kind: 'scan' }
+  },
+  took: () => undefined,
+}
+
 function filled(graphFrom: number, count = vectors.length): Space {
-  const filledSpace = space(1, 'base', dimensions, { graphFrom })
+  const filledSpace = space(1, 'base', dimensions, { graphFrom, planner: graphFirst })
   vectors.slice(0, count).forEach((vector, row) => filledSpace.set(row, vector))
   while (filledSpace.work(100));
   return filledSpace
@@ -53,7 +62,6 @@ describe('a graph', () => {
 
   it.each([1, 10, 100])('finds at least 0.95 of the %d nearest', (k) => {
     expect(approximate.graph!.size).toBe(20_000)
-    expect(choosePlan({ vectors: 20_000, allowed: 20_000, waiting: 0, dimensions }, k).kind).toBe('graph')
 
     expect(recall(approximate, exact, k, undefined, queries)).toBeGreaterThanOrEqual(0.95)
   })
@@ -74,8 +82,6 @@ describe('a graph', () => {
       [...vectors.keys()].filter((row) => !near.has(row)),
       20_000,
     )
-    expect(choosePlan({ vectors: 20_000, allowed: far.size, waiting: 0, dimensions }, 10).kind).toBe('graph')
-
     expect(approximate.search(query, 10, far, precedes)).toEqual(exact.search(query, 10, far, precedes))
   })
 
@@ -153,21 +159,50 @@ describe('a graph', () => {
 })
 
 describe('the plan', () => {
-  const sizes = { vectors: 50_000, allowed: 50_000, waiting: 0, dimensions: 256 }
+  const sizes = { vectors: 200_000, allowed: 200_000, waiting: 0, dimensions: 256 }
 
   it('scans few, asks the graph about many', () => {
-    expect(choosePlan({ ...sizes, vectors: 100, allowed: 100 }, 10)).toEqual({ kind: 'scan' })
-    expect(choosePlan({ ...sizes, allowed: 500 }, 10)).toEqual({ kind: 'scan' })
-    expect(choosePlan(sizes, 10)).toEqual({ kind: 'graph', fetch: 10 })
+    expect(planner().choose({ ...sizes, vectors: 100, allowed: 100 }, 10)).toEqual({ kind: 'scan' })
+    expect(planner().choose({ ...sizes, allowed: 500 }, 10)).toEqual({ kind: 'scan' })
+    expect(planner().choose(sizes, 10)).toEqual({ kind: 'graph', fetch: 10 })
   })
 
   it('asks for more where a filter will take some away', () => {
-    expect(choosePlan({ ...sizes, allowed: 25_000 }, 10)).toEqual({ kind: 'graph', fetch: 46 })
+    expect(planner().choose({ ...sizes, allowed: 100_000 }, 10)).toEqual({ kind: 'graph', fetch: 46 })
   })
 
   it('scans while most is waiting for the graph, and when everything is wanted', () => {
-    expect(choosePlan({ ...sizes, waiting: 50_000 }, 10)).toEqual({ kind: 'scan' })
-    expect(choosePlan(sizes, 50_000)).toEqual({ kind: 'scan' })
-    expect(choosePlan(sizes, Infinity)).toEqual({ kind: 'scan' })
+    expect(planner().choose({ ...sizes, vectors: 20_000, allowed: 20_000, waiting: 20_000 }, 10)).toEqual({ kind: 'scan' })
+    expect(planner().choose(sizes, 200_000)).toEqual({ kind: 'scan' })
+    expect(planner().choose(sizes, Infinity)).toEqual({ kind: 'scan' })
+  })
+
+  it('learns what each way takes on this machine, and goes back when that changes', () => {
+    const learning = planner()
+    const graphTakes = (milliseconds: number): void => {
+      for (let n = 0; n < 100; n++) learning.took({ kind: 'graph', fetch: 10 }, sizes, 10, milliseconds)
+    }
+
+    graphTakes(7)
+    expect(learning.choose(sizes, 10).kind).toBe('scan')
+    graphTakes(0.2)
+    expect(learning.choose(sizes, 10).kind).toBe('graph')
+    for (let n = 0; n < 100; n++) learning.took({ kind: 'scan' }, sizes, 10, 0.3)
+    graphTakes(3)
+    expect(learning.choose(sizes, 10).kind).toBe('scan')
+  })
+
+  it('does not change its mind for one slow search, nor take turns between ways that cost the same', () => {
+    const learning = planner()
+    const chosen = new Set<string>()
+    for (let n = 0; n < 200; n++) {
+      const plan = learning.choose(sizes, 10)
+      chosen.add(plan.kind)
+      // Every tenth search is held up, and either way takes two milliseconds, give or take a tenth.
+      learning.took(plan, sizes, 10, n % 10 === 9 ? 500 : 2 + (n % 3) / 10)
+      learning.took({ kind: 'scan' }, sizes, 10, 2 - (n % 3) / 10)
+    }
+
+    expect([...chosen]).toEqual(['graph'])
   })
 })

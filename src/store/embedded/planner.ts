@@ -13,21 +13,70 @@ export interface PlanSizes {
   readonly dimensions: number
 }
 
-// Microseconds on a busy two-core machine (bench/store.ts shows them as ratios); only their ratio decides.
-const scanPerRow = 0.03
-const scanPerElement = 0.0014
+/** Chooses what costs less on this machine, as the searches of one space have shown. */
+export interface Planner {
+  choose(sizes: PlanSizes, k: number): Plan
+  /** Tells what a search that went as planned took. */
+  took(plan: Plan, sizes: PlanSizes, k: number, milliseconds: number): void
+}
+
+// Microseconds on one machine with both in its caches: where a planner begins. How they grow is the same everywhere; how large they are is measured.
+const scanAlone = 20
+const scanPerRow = 0.004
+const scanPerElement = 0.00005
+const comparePerElement = 0.0015
 const graphPerDimension = 0.25
 const graphPerCandidate = 0.5
 const graphPerElement = 0.0045
 /** What the graph looks at even for a single hit (`searchBreadth` of graph.ts). */
-const least = 128
+const least = 256
 
-/** Chooses what costs less. Both find the same rows, so a wrong guess costs time and nothing else. */
-export function choosePlan({ vectors, allowed, waiting, dimensions }: PlanSizes, k: number): Plan {
-  const scanCost = (rows: number): number => rows * (scanPerRow + scanPerElement * dimensions)
-  // To meet k allowed ones among the nearest, about k / selectivity are needed; half more makes falling short rare.
-  const fetch = Math.ceil(allowed === vectors ? k : (1.5 * k * vectors) / Math.max(1, allowed) + 16)
+/** How far machines may differ from that one, either way; what lies beyond was a pause of the process. */
+const largestFactor = 16
+/** Weight of one search in the running estimates: about the last dozen count. */
+const weight = 1 / 12
+/** The other plan must be this much cheaper before it is chosen: two that cost the same do not take turns. */
+const patience = 0.8
+
+/** Both plans find the same rows, so a wrong guess costs time and nothing else. */
+export function planner(): Planner {
+  /** What each plan takes here, relative to what the constants say: in logarithms, so that one slow search counts no more than a fast one. */
+  const factors = { scan: 0, graph: 0 }
+  let last: Plan['kind'] = 'graph'
+
+  return {
+    choose(sizes, k) {
+      const fetch = fetched(sizes, k)
+      const graph = graphCost(sizes, fetch) * Math.exp(factors.graph)
+      const scan = scanCost(sizes.allowed, sizes.dimensions, k) * Math.exp(factors.scan)
+      const other = last === 'graph' ? scan < graph * patience : graph < scan * patience
+      const kind = other ? (last === 'graph' ? 'scan' : 'graph') : last
+      // A filter is one question of many: it does not sway what others are asked by.
+      if (sizes.allowed === sizes.vectors) last = kind
+      return kind === 'graph' ? { kind, fetch } : { kind }
+    },
+    took(plan, sizes, k, milliseconds) {
+      const expected = plan.kind === 'graph' ? graphCost(sizes, plan.fetch) : scanCost(sizes.allowed, sizes.dimensions, k)
+      const factor = Math.log(Math.max(1e-6, milliseconds * 1000) / expected)
+      if (Math.abs(factor) <= Math.log(largestFactor)) factors[plan.kind] += weight * (factor - factors[plan.kind])
+    },
+  }
+}
+
+/** To meet k allowed ones among the nearest, about k / selectivity are needed; half more makes falling short rare. */
+function fetched({ vectors, allowed }: PlanSizes, k: number): number {
+  return Math.ceil(allowed === vectors ? k : (1.5 * k * vectors) / Math.max(1, allowed) + 16)
+}
+
+/** A look at every bound, and a comparison at full length of the few that could be among the best. */
+function scanCost(rows: number, dimensions: number, k: number): number {
+  const compared = Math.min(rows, k * (2 + Math.log(Math.max(1, rows / k))))
+  return scanAlone + rows * (scanPerRow + scanPerElement * dimensions) + compared * comparePerElement * dimensions
+}
+
+function graphCost({ waiting, dimensions }: PlanSizes, fetch: number): number {
   const breadth = Math.max(least, 1.5 * fetch)
-  const graphCost = graphPerDimension * dimensions + breadth * (graphPerCandidate + graphPerElement * dimensions) + scanCost(waiting)
-  return graphCost < scanCost(allowed) ? { kind: 'graph', fetch } : { kind: 'scan' }
+  return (
+    graphPerDimension * dimensions + breadth * (graphPerCandidate + graphPerElement * dimensions) + scanCost(waiting, dimensions, fetch)
+  )
 }

@@ -2,7 +2,7 @@ import { isZero, type Vector } from '../../vector.ts'
 import { topK } from '../top-k.ts'
 import { arena, type Arena } from './arena.ts'
 import { graph as newGraph, type Graph } from './graph.ts'
-import { choosePlan, type PlanSizes } from './planner.ts'
+import { planner as newPlanner, type Planner, type PlanSizes } from './planner.ts'
 import { rowsOf, type RowSet } from './row-set.ts'
 
 /** The vectors of one document encoder: exact by scan, fast by graph, and always up to date. */
@@ -27,9 +27,16 @@ export interface SpaceOptions {
   /** Vectors from which on a graph pays. Below, a scan is as fast and needs no building. */
   readonly graphFrom: number
   readonly expected?: number
+  /** @default one that measures */
+  readonly planner?: Planner
 }
 
-export function space(number: number, name: string, dimensions: number, { graphFrom, expected }: SpaceOptions): Space {
+export function space(
+  number: number,
+  name: string,
+  dimensions: number,
+  { graphFrom, expected, planner = newPlanner() }: SpaceOptions,
+): Space {
   const vectors = arena(dimensions, { expected })
   let graph: Graph | undefined
   /** Rows with a vector that the graph does not know yet. Zeros never enter it: they are equally far from everything. */
@@ -84,14 +91,19 @@ export function space(number: number, name: string, dimensions: number, { graphF
         waiting: waiting.size,
         dimensions,
       }
-      const plan = choosePlan(graph ? sizes : { ...sizes, waiting: vectors.size }, k)
-      if (plan.kind === 'scan' || !graph) return scan()
+      const plan = graph ? planner.choose(sizes, k) : ({ kind: 'scan' } as const)
+      const begun = performance.now()
+      const measured = (rows: number[]): number[] => {
+        planner.took(plan, sizes, k, performance.now() - begun)
+        return rows
+      }
+      if (plan.kind === 'scan' || !graph) return measured(scan())
 
       for (const rows of [graph.nearest(query, plan.fetch), [...waiting]]) vectors.scan(query, Int32Array.from(rows), allowed, best)
       const enough = best.threshold() > 0
       const found = best.take()
       // Short of k, or down to where zeros belong: only a scan knows the rest.
-      return enough ? found : scan()
+      return enough ? measured(found) : scan()
     },
 
     work(milliseconds) {

@@ -68,7 +68,9 @@ const handlers = {
       isStatic: settings.isStatic,
       form: graph.form,
     })
+    const isFirst = views.size === 0
     views.set(handle, { ...view, dimensions })
+    if (isFirst) await warmUp({ ...view, dimensions })
     return { handle, id, dimensions, maxTokens }
   },
 
@@ -126,6 +128,26 @@ interface Task {
   readonly tokens: number
   /** Where its vector goes. */
   readonly start: number
+}
+
+const warmUpMilliseconds = 100
+
+/** Reads and runs texts of common lengths, so that the first question finds compiled code and memory that has been allocated. */
+async function warmUp(view: View): Promise<void> {
+  const words = 'how long does the very first question take that somebody asks of a model which has only just been opened '
+  const started = performance.now()
+  let last = 0
+  try {
+    for (let i = 0; performance.now() - started + last < warmUpMilliseconds; i++) {
+      const before = performance.now()
+      const task = { view, start: 0, ...sequenceOf(words.repeat(1 + (i % 3)).slice(0, 30 + (i % 4) * 30), view) }
+      if (task.ids.length > 0)
+        await runBatch([task], view.pooling === 'sentence' ? 'sentence' : 'tokens', new Float32Array(view.dimensions))
+      last = performance.now() - before
+    }
+  } catch {
+    // Whoever asks something will be told.
+  }
 }
 
 /** Puts the vectors of one pass into their places and gives back the tasks whose values are no numbers. */

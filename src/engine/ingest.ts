@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AddOptions, AddProgress, AddResult, DocumentSource } from '../engine.ts'
 import { embeddedText, type Document } from '../document.ts'
 import type { Encoder } from '../encoder/encoder.ts'
@@ -8,6 +9,10 @@ import { checkDocument, checkVectors, contentHash } from './check.ts'
 
 /** Characters in one batch: bounds memory when documents are long. */
 const batchCharacters = 4_000_000
+/** Batches that are not yet committed: one that is, and one that is embedded meanwhile. */
+const mostUnderWay = 2
+/** How long documents are checked and hashed before other work of this thread gets its turn. */
+const turnMilliseconds = 5
 
 /** The life of a document: check, skip what is unchanged, embed the rest once per encoder in use, commit a batch at a time. */
 export async function ingest(
@@ -31,43 +36,129 @@ export async function ingest(
   let batch: Document[] = []
   let characters = 0
 
-  const commit = async (): Promise<void> => {
-    if (batch.length === 0) return
+  let failure: { readonly error: unknown } | undefined
+  const goOn = (): void => {
+    if (failure) throw failure.error
     signal?.throwIfAborted()
+  }
+
+  /** What is done with a batch, each part after the same part of the batch before: while one is committed, the next is embedded. */
+  const carry = async (documents: readonly Document[], done: number, { embedding, committing }: Turn): Promise<void> => {
+    const current = encoders()
+    try {
+      signal?.throwIfAborted()
+      const known = await store.get(
+        documents.map(({ id }) => id),
+        signal && { signal },
+      )
+      const work = await changed(documents, known, current)
+      await embedding.before
+      goOn()
+      const { entries, truncated } = await embed(work, current, signal)
+      embedding.done()
+      await committing.before
+      goOn()
+      if (entries.length > 0) {
+        await store.upsert(entries, signal && { signal })
+        onChanged(entries.length)
+      }
+
+      counts.unchanged += documents.length - work.length
+      counts.added += work.filter(({ known: stored }) => !stored).length
+      counts.updated += work.filter(({ known: stored }) => stored).length
+      counts.truncated += truncated
+      embedded += work.length
+      onProgress?.({ done, total, embedded, unchanged: counts.unchanged })
+    } catch (error) {
+      failure ??= { error }
+      throw error
+    } finally {
+      embedding.done()
+      committing.done()
+    }
+  }
+
+  /** Oldest first. */
+  const underWay: Promise<void>[] = []
+  const nextEmbedding = queue()
+  const nextCommit = queue()
+  const start = async (): Promise<void> => {
+    if (batch.length === 0) return
     const documents = batch
     batch = []
     characters = 0
-    const known = await store.get(
-      documents.map(({ id }) => id),
-      signal && { signal },
-    )
-    const work = documents
-      .map((document, i) => ({ document, hash: contentHash(document), known: known[i] }))
-      .filter(({ hash, known: stored }) => !(stored?.hash === hash && missingSpaces(stored, encoders()).length === 0))
-    const { entries, truncated } = await embed(work, encoders(), signal)
-    if (entries.length > 0) {
-      await store.upsert(entries, signal && { signal })
-      onChanged(entries.length)
+    const done = seen.size
+    if (underWay.length >= mostUnderWay) await underWay.shift()
+    const carried = track(carry(documents, done, { embedding: nextEmbedding(), committing: nextCommit() }))
+    // Looked at when its turn comes.
+    carried.catch(() => {})
+    underWay.push(carried)
+  }
+
+  let turn = performance.now()
+  try {
+    for await (const item of source) {
+      if (failure) break
+      if (performance.now() - turn > turnMilliseconds) {
+        await nextTurn()
+        turn = performance.now()
+      }
+      const document = checkDocument(item, seen.size)
+      if (seen.has(document.id)) throw new DuplicateIdError(document.id)
+      seen.add(document.id)
+      batch.push(document)
+      characters += document.text.length
+      if (batch.length >= batchSize || characters >= batchCharacters) await start()
     }
-
-    counts.unchanged += documents.length - work.length
-    counts.added += work.filter(({ known: stored }) => !stored).length
-    counts.updated += work.filter(({ known: stored }) => stored).length
-    counts.truncated += truncated
-    embedded += work.length
-    onProgress?.({ done: seen.size, total, embedded, unchanged: counts.unchanged })
+    if (!failure) await start()
+    for (const carried of underWay) await carried
+  } finally {
+    // What was begun is finished, or has failed, before anything is heard of it.
+    await Promise.allSettled(underWay)
   }
-
-  for await (const item of source) {
-    const document = checkDocument(item, seen.size)
-    if (seen.has(document.id)) throw new DuplicateIdError(document.id)
-    seen.add(document.id)
-    batch.push(document)
-    characters += document.text.length
-    if (batch.length >= batchSize || characters >= batchCharacters) await track(commit())
-  }
-  await track(commit())
   return counts
+}
+
+interface Turn {
+  readonly embedding: Place
+  readonly committing: Place
+}
+
+/** A place in a queue. */
+interface Place {
+  /** Those before are done, or have failed. */
+  readonly before: Promise<void>
+  done(): void
+}
+
+function queue(): () => Place {
+  let last = Promise.resolve()
+  return () => {
+    const before = last
+    let done!: () => void
+    last = new Promise((resolve) => (done = resolve))
+    return { before, done }
+  }
+}
+
+/** Those that are not stored as they are, with every vector. Hashing rests now and then: other work of this thread may be due. */
+async function changed(
+  documents: readonly Document[],
+  known: readonly (StoredDocument | undefined)[],
+  encoders: ReadonlyMap<string, Encoder>,
+): Promise<Work[]> {
+  const work: Work[] = []
+  let turn = performance.now()
+  for (const [i, document] of documents.entries()) {
+    if (performance.now() - turn > turnMilliseconds) {
+      await nextTurn()
+      turn = performance.now()
+    }
+    const hash = contentHash(document)
+    const stored = known[i]
+    if (!(stored?.hash === hash && missingSpaces(stored, encoders).length === 0)) work.push({ document, hash, known: stored })
+  }
+  return work
 }
 
 /** Gives stored documents the vectors they lack. Each page is committed, so a run that was cut off goes on where it stopped. */

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Document } from '../../src/document.ts'
 import { DimensionMismatchError, DuplicateIdError, InvalidDocumentError, InvalidVectorError } from '../../src/errors.ts'
 import type { AddProgress } from '../../src/engine.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import type { Store } from '../../src/store/store.ts'
 import { toy, toyDocuments, toyEncoder } from '../engine-fixture.ts'
 
 describe('add', () => {
@@ -56,6 +58,100 @@ describe('add', () => {
 
     expect((await engine.info()).documents).toBe(3)
     expect(await engine.add(documents)).toEqual({ added: 6, updated: 0, unchanged: 3, truncated: 0 })
+  })
+
+  describe('while one batch is committed', () => {
+    const documents = Array.from({ length: 12 }, (_, i) => ({ id: `d${i}`, text: `fever ${i}` }))
+    const batchSize = 3
+
+    /** A store whose commits wait until they are let through. */
+    const slowStore = () => {
+      const inner = memoryStore()
+      const log: string[] = []
+      const waiting: (() => void)[] = []
+      let refuse: Error | undefined
+      const store: Store = {
+        ...inner,
+        async upsert(entries, options) {
+          log.push(`commit ${entries[0]!.document.id}`)
+          await new Promise<void>((resolve) => waiting.push(resolve))
+          if (refuse) throw refuse
+          await inner.upsert(entries, options)
+          log.push(`committed ${entries[0]!.document.id}`)
+        },
+      }
+      return { inner, store, log, waiting, fail: (error: Error) => (refuse = error) }
+    }
+    const settled = async (): Promise<void> => {
+      for (let i = 0; i < 20; i++) await new Promise(setImmediate)
+    }
+
+    it('embeds the next, and no more', async () => {
+      const { store, log, waiting } = slowStore()
+      const { engine, base } = await toy(store)
+
+      const adding = engine.add(documents, { batchSize })
+      await settled()
+
+      expect(log).toEqual(['commit d0'])
+      expect(base.texts).toEqual(documents.slice(0, 6).map(({ text }) => text))
+      for (let i = 0; i < 4; i++) {
+        waiting.shift()!()
+        await settled()
+      }
+      expect(await adding).toMatchObject({ added: 12 })
+      expect(log).toEqual(['d0', 'd3', 'd6', 'd9'].flatMap((id) => [`commit ${id}`, `committed ${id}`]))
+    })
+
+    it('does not commit the next when that fails', async () => {
+      const { store, log, waiting, fail } = slowStore()
+      const { engine } = await toy(store)
+
+      const adding = engine.add(documents, { batchSize })
+      await settled()
+      fail(new Error('disk full'))
+      waiting.shift()!()
+
+      await expect(adding).rejects.toThrow('disk full')
+      await settled()
+      expect(log).toEqual(['commit d0'])
+    })
+
+    it('commits it even if the next cannot be embedded, and then says so', async () => {
+      const { store, inner, waiting } = slowStore()
+      const base = toyEncoder()
+      const failing = {
+        ...base,
+        encode: async (texts: readonly string[]) => {
+          if (texts.includes('fever 3')) throw new Error('no vectors today')
+          return base.encode(texts)
+        },
+      }
+      const { engine } = await toy(store, failing)
+
+      const adding = engine.add(documents, { batchSize })
+      await settled()
+      waiting.shift()!()
+
+      await expect(adding).rejects.toThrow('no vectors today')
+      expect((await inner.info()).documents).toBe(3)
+    })
+
+    it('commits it even if the source breaks off', async () => {
+      const { store, inner, waiting } = slowStore()
+      const { engine } = await toy(store)
+      async function* stream(): AsyncGenerator<Document> {
+        yield* documents.slice(0, 4)
+        throw new Error('torn')
+      }
+
+      const adding = engine.add(stream(), { batchSize })
+      await settled()
+      waiting.shift()!()
+
+      await expect(adding).rejects.toThrow('torn')
+      expect((await inner.info()).documents).toBe(3)
+    })
   })
 
   it('refuses an id that comes twice, by name', async () => {

@@ -5,6 +5,8 @@ import { ClosedError, WorkerFailedError, describeError, reviveError, type ErrorM
 export interface WorkerClient {
   /** Aborting rejects at once; the worker is told, and finishes or drops the request as it can. */
   request<T>(method: string, argument?: unknown, options?: RequestOptions): Promise<T>
+  /** Has something done of which nothing comes back, not even its failing. */
+  notify(method: string, argument?: unknown): void
   /** Sends `close`, waits until the worker has answered everything, and ends it. Safe to call twice. */
   close(): Promise<void>
 }
@@ -22,7 +24,8 @@ export type WorkerHandler = (
   context: { readonly signal: AbortSignal; report(value: unknown): void; transfer(...items: Transferable[]): void },
 ) => unknown
 
-type Request = { id: number; method: string; argument?: unknown } | { id: number; abort: true }
+/** Requests without an id are not answered. */
+type Request = { id?: number; method: string; argument?: unknown } | { id: number; abort: true }
 type Response = { id: number; value?: unknown; error?: ErrorMessage } | { id: number; report: unknown }
 
 /**
@@ -96,6 +99,9 @@ export function startWorker(name: string, source: string, built: string): Worker
       if (options.signal?.aborted) return Promise.reject(options.signal.reason)
       return send(method, argument, options)
     },
+    notify(method, argument) {
+      if (!failure && !closing) worker.postMessage({ method, argument } satisfies Request)
+    },
     close() {
       // Never `terminate()`: ending a thread inside native code aborts the process.
       closing ??= failure
@@ -126,22 +132,23 @@ export function serveWorker(handlers: Readonly<Record<string, WorkerHandler>>): 
 
   port.on('message', (request: Request) => {
     if ('abort' in request) return aborts.get(request.id)?.abort()
+    const { id } = request
     const abort = new AbortController()
-    aborts.set(request.id, abort)
+    if (id !== undefined) aborts.set(id, abort)
     tail = tail.then(async () => {
       const transfer: Transferable[] = []
       try {
         abort.signal.throwIfAborted()
         const value = await handlers[request.method]?.(request.argument as never, {
           signal: abort.signal,
-          report: (report) => port.postMessage({ id: request.id, report } satisfies Response),
+          report: (report) => id !== undefined && port.postMessage({ id, report } satisfies Response),
           transfer: (...items) => void transfer.push(...items),
         })
-        port.postMessage({ id: request.id, value } satisfies Response, transfer)
+        if (id !== undefined) port.postMessage({ id, value } satisfies Response, transfer)
       } catch (error) {
-        port.postMessage({ id: request.id, error: describeError(error) } satisfies Response)
+        if (id !== undefined) port.postMessage({ id, error: describeError(error) } satisfies Response)
       } finally {
-        aborts.delete(request.id)
+        if (id !== undefined) aborts.delete(id)
         if (request.method === 'close') port.close()
       }
       // Lets abort messages that arrived meanwhile be seen before the next request begins.

@@ -4,7 +4,8 @@ import { isDense } from '../expert/expert.ts'
 import type { Encoder } from '../encoder/encoder.ts'
 import type { FusedHit, Fusion } from '../routing/fusion.ts'
 import type { Route } from '../routing/router.ts'
-import type { Store, StoreQuery } from '../store/store.ts'
+import type { Store, StoreQuery, StoreResult } from '../store/store.ts'
+import type { Document } from '../document.ts'
 import { isZero, type Vector } from '../vector.ts'
 import { diversify } from './diversify.ts'
 import { checkRetrieveOptions, queryText } from './check.ts'
@@ -40,6 +41,8 @@ export async function answer(
   const prepared = queries.map(queryText)
   const texts = prepared.map(({ text }) => text)
   const truncated = prepared.map(({ cut }) => cut)
+  const habit = habits.get(roster)
+  if (habit?.slow && topK > 0 && (options.lexicalWeight ?? (habit.words ? 1 : 0)) > 0) store.expect?.(texts)
   const baseVectors = await base.encode(texts, {
     ...(signal && { signal }),
     onTruncated: ({ index }) => void (truncated[index] = true),
@@ -50,9 +53,13 @@ export async function answer(
   const routed = performance.now()
 
   const asked = routes.map((route) => effective(roster, route))
+  if (texts.length > 0) {
+    const words = options.lexicalWeight === undefined ? asked.some(({ lexicalWeight }) => lexicalWeight > 0) : (habit?.words ?? true)
+    habits.set(roster, { words, slow: embedded - start > worthTelling })
+  }
   const expertVectors = await expertQueries(roster, base, asked, texts, baseVectors, signal)
   const fetchK = diversity ? (diversity.fetchK ?? Math.max(20, 4 * topK)) : topK
-  const plan = texts.map((text, i) => storeQuery(roster, asked[i]!, text, expertVectors[i]!, fetchK, filter))
+  const plan = texts.map((text, i) => storeQuery(roster, asked[i]!, text, expertVectors[i]!, fetchK, filter, diversity ? 0 : topK))
   const results = topK === 0 || plan.length === 0 ? plan.map(() => undefined) : await store.search(plan, signal && { signal })
 
   const chosen = await Promise.all(
@@ -67,7 +74,7 @@ export async function answer(
       return diversity && space !== undefined ? diversify(hits.slice(0, fetchK), topK, diversity, store, space) : hits.slice(0, topK)
     }),
   )
-  const documents = await fetchDocuments(store, chosen, signal)
+  const documents = await fetchDocuments(store, chosen, results, signal)
 
   const end = performance.now()
   const share = 1 / Math.max(1, queries.length)
@@ -79,6 +86,11 @@ export async function answer(
   }
   return queries.map((query, i) => ({ query, hits: documents[i]!, route: routes[i]!, timings, truncated: truncated[i]! }))
 }
+
+/** What the last questions to a roster were like: whether routes left BM25 a share, and whether embedding took long. The next will hardly differ. */
+const habits = new WeakMap<Roster, { readonly words: boolean; readonly slow: boolean }>()
+/** Milliseconds of embedding from which on the store is told what will be asked. A static table takes a twentieth: telling takes as long, and gained nothing. */
+const worthTelling = 1
 
 /** The route as fusion sees it: dense experts only, a lexical expert's weight given to BM25. */
 function effective(roster: Roster, route: Route): Route {
@@ -135,6 +147,7 @@ function storeQuery(
   vectors: readonly Vector[],
   fetchK: number,
   filter: RetrieveOptions['filter'],
+  hits: number,
 ): StoreQuery {
   const parts = route.experts.map(({ name }, i) => {
     const expert = roster.experts.get(name)!
@@ -146,17 +159,26 @@ function storeQuery(
     ...(lexical && { text }),
     topK: Math.max(minCandidates, 2 * fetchK),
     ...(filter && { filter }),
+    // One part alone orders candidates as fusion will; of several, which documents are wanted shows only then.
+    ...(!lexical && parts.length === 1 && { documents: hits }),
   }
 }
 
-async function fetchDocuments(store: Store, chosen: readonly (readonly FusedHit[])[], signal: AbortSignal | undefined): Promise<Hit[][]> {
-  const ids = [...new Set(chosen.flat().map(({ id }) => id))]
-  const stored = ids.length === 0 ? [] : await store.get(ids, signal && { signal })
-  const byId = new Map(ids.map((id, i) => [id, stored[i]?.document]))
-  return chosen.map((hits) =>
+/** Documents came with the search, or are asked for now. */
+async function fetchDocuments(
+  store: Store,
+  chosen: readonly (readonly FusedHit[])[],
+  results: readonly (StoreResult | undefined)[],
+  signal: AbortSignal | undefined,
+): Promise<Hit[][]> {
+  const found = results.map((result) => new Map(result?.documents?.map((document) => [document.id, document])))
+  const missing = [...new Set(chosen.flatMap((hits, i) => hits.flatMap(({ id }) => (found[i]!.has(id) ? [] : id))))]
+  const stored = missing.length === 0 ? [] : await store.get(missing, signal && { signal })
+  const fetched = new Map<string, Document | undefined>(missing.map((id, i) => [id, stored[i]?.document]))
+  return chosen.map((hits, i) =>
     hits.flatMap(({ id, score, similarity, lexical, expert }) => {
       // A document deleted since the search is no longer an answer.
-      const document = byId.get(id)
+      const document = found[i]!.get(id) ?? fetched.get(id)
       return document ? [{ document, score, similarity, lexical, expert }] : []
     }),
   )

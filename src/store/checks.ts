@@ -26,11 +26,14 @@ export function checkEntries(entries: readonly StoreEntry[], spaces: Dimensions)
 
 /** Refuses queries that cannot be answered. Spaces that do not exist are allowed: nothing is found in them. */
 export function checkQueries(queries: readonly StoreQuery[], spaces: Dimensions): void {
-  for (const { vectors, text, topK, filter } of queries) {
+  for (const { vectors, text, topK, filter, documents = 0 } of queries) {
     if (vectors.length === 0 && text === undefined) throw new InvalidArgumentError('query', 'has neither a vector nor a text')
     if (text !== undefined && typeof text !== 'string') throw new InvalidArgumentError('text', 'must be a string')
     if (!(topK === Infinity || (Number.isInteger(topK) && topK >= 0))) {
       throw new InvalidArgumentError('topK', `must be a whole number of 0 or more, not ${String(topK)}`)
+    }
+    if (!(documents === Infinity || (Number.isInteger(documents) && documents >= 0))) {
+      throw new InvalidArgumentError('documents', `must be a whole number of 0 or more, not ${String(documents)}`)
     }
     for (const { space, vector } of vectors) checkVector(space, vector, spaces.get(space))
     if (filter !== undefined) parseFilter(filter)

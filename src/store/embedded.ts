@@ -82,6 +82,10 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
       )
     },
 
+    expect(texts) {
+      if (!closed) worker.notify('expect', texts)
+    },
+
     async get(ids, { signal } = {}) {
       checkIds(ids)
       return (await request<(RowWithSpaces | undefined)[]>('get', ids, signal)).map((row) => row && describe(row))

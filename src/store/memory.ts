@@ -82,7 +82,11 @@ export function memoryStore(options: { readonly lexical?: LexicalOptions } = {})
       open(signal)
       checkQueries(queries, dimensions())
       const lexical = lexicalScorer([...held.values()])
-      return queries.map((query) => searchOne(query, select(query.filter), lexical))
+      return queries.map((query) => {
+        const result = searchOne(query, select(query.filter), lexical)
+        const first = result.candidates.slice(0, query.documents ?? 0)
+        return first.length === 0 ? result : { ...result, documents: first.map(({ id }) => structuredClone(held.get(id)!.entry.document)) }
+      })
     },
 
     async get(ids, { signal } = {}) {

@@ -17,6 +17,11 @@ export interface Store {
   delete(selection: Selection, options?: StoreOptions): Promise<number>
   /** One result per query, in order. */
   search(queries: readonly StoreQuery[], options?: StoreOptions): Promise<StoreResult[]>
+  /**
+   * Tells what is about to be asked: a store may score these texts while the caller still embeds them, and need not. Changes no result;
+   * nobody waits for it, and nothing comes of its failing. Optional.
+   */
+  expect?(texts: readonly string[]): void
   /** Documents by id, in order; `undefined` where there is none. */
   get(ids: readonly string[], options?: StoreOptions): Promise<(StoredDocument | undefined)[]>
   /** Pages through documents in a stable order: by id, by code point. */
@@ -77,6 +82,8 @@ export interface StoreQuery {
   readonly topK: number
   /** Only documents that match are candidates. */
   readonly filter?: Filter
+  /** So many of the first candidates may come with their documents, which saves the caller asking for them. @default 0 */
+  readonly documents?: number
 }
 
 export interface StoreResult {
@@ -87,6 +94,8 @@ export interface StoreResult {
   readonly candidates: readonly Candidate[]
   /** The BM25 score of a document that would hold every query term in saturation: bounds `lexical` from above. 0 without known terms. */
   readonly lexicalBound: number
+  /** The documents of the first candidates, in order, as they were when searched: as many as were asked for, or fewer, or none. */
+  readonly documents?: readonly Document[]
 }
 
 export interface Candidate {

@@ -700,6 +700,92 @@ export function describeStore(name: string, open: OpenStore): void {
       })
     })
 
+    describe('what is about to be asked', () => {
+      freshStore()
+      const asked = (): Promise<unknown> => store.search([query({ vectors: [base(north)], text: 'fox' }), query({ text: 'hen' })])
+      const fill = (): Promise<void> =>
+        store.upsert([
+          { document: { id: 'a', text: 'a fox and a hen' }, hash: 'h1', vectors: { base: north } },
+          { document: { id: 'b', text: 'fox, fox' }, hash: 'h1', vectors: { base: east } },
+          entry('c', northEast),
+        ])
+
+      it('changes no answer when it is told', async () => {
+        await fill()
+        const untold = await asked()
+
+        store.expect?.(['fox', 'hen', 'fox', '', 'hen house'])
+
+        expect(await asked()).toEqual(untold)
+        expect(await asked()).toEqual(untold)
+      })
+
+      it('is answered from what is stored by then', async () => {
+        await fill()
+        store.expect?.(['fox'])
+        await store.upsert([
+          { document: { id: 'd', text: 'a red fox' }, hash: 'h1', vectors: {} },
+          { document: { id: 'b', text: 'nobody' }, hash: 'h2', vectors: {} },
+        ])
+        store.expect?.(['fox'])
+        await store.delete({ ids: ['a'] })
+
+        expect((await ask(store, { text: 'fox' })).map(({ id }) => id)).toEqual(['d'])
+      })
+
+      it('may be much that nobody asks then, before anything is stored, and nonsense', async () => {
+        store.expect?.(['fox'])
+        await fill()
+        const untold = await asked()
+
+        store.expect?.(Array.from({ length: 200 }, (_, i) => `fox ${i}`))
+        store.expect?.([])
+        store.expect?.(['\0', '\ud800', 'x'.repeat(100_000)])
+
+        expect(await asked()).toEqual(untold)
+      })
+
+      it('may be told by somebody who closes the store then', async () => {
+        await fill()
+
+        store.expect?.(['fox'])
+        await store.close()
+
+        expect(() => store.expect?.(['fox'])).not.toThrow()
+      })
+    })
+
+    describe('documents beside candidates', () => {
+      freshStore()
+
+      it('are those of the first candidates, in order, if there are any', async () => {
+        await store.upsert([
+          { document: { id: 'a', title: 'A', text: 'fox', metadata: { n: [1, null] } }, hash: 'h1', vectors: { base: east } },
+          entry('b', north),
+          entry('c', northEast),
+        ])
+
+        for (const documents of [0, 2, 3, 50, Infinity]) {
+          const results = await store.search([
+            query({ vectors: [base(north)], documents }),
+            query({ text: 'fox', documents }),
+            query({ vectors: [base(north)] }),
+          ])
+
+          for (const [i, { candidates, documents: found = [] }] of results.entries()) {
+            const stored = await store.get(candidates.slice(0, found.length).map(({ id }) => id))
+            expect(found).toEqual(stored.map((one) => one!.document))
+            expect(found.length).toBeLessThanOrEqual(i < 2 ? documents : 0)
+          }
+        }
+      })
+
+      it('are refused in numbers that are none', async () => {
+        for (const documents of [-1, 1.5, Number.NaN])
+          await expect(store.search([query({ text: 'fox', documents })])).rejects.toThrow(/documents/)
+      })
+    })
+
     describe('a long life', () => {
       freshStore()
 

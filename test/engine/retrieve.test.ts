@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidArgumentError, UnknownExpertError } from '../../src/errors.ts'
-import { toy, toyDocuments } from '../engine-fixture.ts'
+import { memoryStore } from '../../src/store/memory.ts'
+import type { Store } from '../../src/store/store.ts'
+import { toy, toyDocuments, toyEncoder } from '../engine-fixture.ts'
 
 async function filled() {
   const setup = await toy()
@@ -174,6 +176,51 @@ describe('retrieve', () => {
     await engine.retrieve('ibuprofen dose tar archive')
 
     expect(base.texts).toEqual(['ibuprofen dose tar archive'])
+  })
+
+  it('asks for no document that came with the search, and for those that did not', async () => {
+    const inner = memoryStore()
+    const fetched: string[] = []
+    const counting: Store = { ...inner, get: async (ids) => (fetched.push(...ids), inner.get(ids)) }
+    const { engine } = await toy(counting)
+    await engine.add(toyDocuments)
+    const question = 'dose for a child with fever'
+
+    fetched.length = 0
+    const dense = await engine.retrieve(question, { lexicalWeight: 0, topK: 2 })
+    expect(dense.hits.map(({ document }) => document.id)).toEqual(['m1', 'm2'])
+    expect(fetched).toEqual([])
+
+    const bare: Store = {
+      ...inner,
+      search: async (queries) => (await inner.search(queries)).map(({ candidates, lexicalBound }) => ({ candidates, lexicalBound })),
+    }
+    const { engine: plain } = await toy(bare)
+    expect((await plain.retrieve(question, { lexicalWeight: 0, topK: 2 })).hits).toEqual(dense.hits)
+  })
+
+  it('tells the store what it will ask, where embedding takes a while and words may count', async () => {
+    const told: string[] = []
+    const base = toyEncoder()
+    let milliseconds = 0
+    const slow = {
+      ...base,
+      encode: async (texts: readonly string[]) => {
+        if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds))
+        return base.encode(texts)
+      },
+    }
+    const { engine } = await toy({ ...memoryStore(), expect: (texts) => void told.push(...texts) }, slow)
+    await engine.add(toyDocuments)
+
+    milliseconds = 5
+    await engine.retrieve('fever dose')
+    await engine.retrieve('fever dose', { lexicalWeight: 0 })
+    await engine.retrieve('fever dose', { topK: 0 })
+    expect(told).toEqual([])
+
+    await engine.retrieveMany(['grep a file', 'roses'])
+    expect(told).toEqual(['grep a file', 'roses'])
   })
 
   it('stops when the signal is aborted', async () => {

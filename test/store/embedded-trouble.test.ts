@@ -145,7 +145,7 @@ describe('a full disk', () => {
     expect(() => collection.upsert(packEntries(library(2000, { from: 100 })))).toThrow(expect.objectContaining({ code: 'STORAGE_FAILED' }))
 
     expect(collection.info().documents).toBe(100)
-    expect(collection.search({ vectors: [], text: 'fox', topK: 500 }).candidates.length).toBeLessThanOrEqual(100)
+    expect(collection.search({ vectors: [], text: 'fox', topK: 500 }).result.candidates.length).toBeLessThanOrEqual(100)
     expect(collection.delete({ ids: ['d5'] })).toBe(1)
     collection.database.pragma('max_page_count = 1000000')
     collection.upsert(packEntries(library(2000, { from: 100 })))

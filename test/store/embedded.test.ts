@@ -6,6 +6,19 @@ import { temporaryDirectory } from './temporary.ts'
 
 describeStore('embeddedStore', (options) => embeddedStore(':memory:', options))
 
+describe('embeddedStore', () => {
+  it('brings the documents of the first candidates where they are asked for', async () => {
+    const store = await embeddedStore(':memory:')
+    await store.upsert(library(20))
+
+    const [found] = await store.search([{ vectors: [], text: 'fox', topK: 10, documents: 3 }])
+
+    expect(found!.documents!.map(({ id }) => id)).toEqual(found!.candidates.slice(0, 3).map(({ id }) => id))
+    expect(found!.documents).toHaveLength(3)
+    await store.close()
+  })
+})
+
 describe('embeddedStore in a directory', () => {
   it('gives the same answers after it was closed and opened again', async () => {
     const directory = temporaryDirectory()

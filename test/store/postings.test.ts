@@ -16,6 +16,38 @@ function scores(index: Postings, text: string): [number, number][] {
 }
 
 describe('postings', () => {
+  it('score alike what they were told of before, as long as nothing changes, and what has changed since', () => {
+    const index = postings(analyze, settings)
+    const plain = postings(analyze, settings)
+    const both = (change: (one: Postings) => void): void => [index, plain].forEach(change)
+    const asked = ['fox', 'fox hen', 'hen', 'nothing']
+    const check = (): void => {
+      for (const text of [...asked, 'fox']) {
+        expect(scores(index, text)).toEqual(scores(plain, text))
+        expect(index.score(text).bound).toBe(plain.score(text).bound)
+      }
+    }
+    const tell = (): void => [...asked, ...asked].forEach((text) => index.prepare(text))
+
+    tell()
+    both((one) => one.set(0, undefined, 'a fox and a hen'))
+    both((one) => one.set(7, 'fox', 'a hen'))
+    check()
+    tell()
+    check()
+    tell()
+    both((one) => one.delete(0))
+    check()
+    tell()
+    both((one) => one.set(7, undefined, 'nothing'))
+    check()
+    tell()
+    both((one) => one.save())
+    check()
+    for (let i = 0; i < 100; i++) index.prepare(`fox ${i}`)
+    check()
+  })
+
   it('score the same whatever was changed, deleted or merged on the way', () => {
     const random = seededRandom(3)
     const words = Array.from({ length: 300 }, (_, i) => `w${i}`)

@@ -4,12 +4,12 @@ import type { Selection } from '../../document.ts'
 import { DimensionMismatchError, IndexReadOnlyError, InvalidArgumentError } from '../../errors.ts'
 import { compareStrings } from '../filter.ts'
 import { lexicalSettings } from '../lexical/bm25.ts'
-import type { LexicalOptions, ScanPage, StoreInfo, StoreQuery, StoreResult } from '../store.ts'
+import type { LexicalOptions, ScanPage, StoreInfo, StoreQuery } from '../store.ts'
 import { closeDatabase, databaseFile, guarded, openDatabase, type Connection } from './database.ts'
 import { derivedFiles } from './derived.ts'
 import { documents as documentTable, type StoredRow } from './documents.ts'
 import { lockForWriting } from './lock.ts'
-import type { EntriesMessage } from './messages.ts'
+import type { EntriesMessage, FoundMessage } from './messages.ts'
 import { metadataRows } from './metadata-rows.ts'
 import { mirror as newMirror } from './mirror.ts'
 import { has, rowsOf } from './row-set.ts'
@@ -21,7 +21,9 @@ export interface Collection {
   info(): StoreInfo
   upsert(entries: EntriesMessage): void
   delete(selection: Selection): number
-  search(query: StoreQuery): StoreResult
+  search(query: StoreQuery): FoundMessage
+  /** Scores a text ahead, for a search that follows. */
+  prepare(text: string): void
   get(ids: readonly string[]): (RowWithSpaces | undefined)[]
   scan(page: ScanPage): { rows: RowWithSpaces[]; next?: string }
   vectors(space: string, ids: readonly string[]): (Float32Array | undefined)[]
@@ -203,8 +205,12 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
       search: (query) =>
         reading(() => {
           for (const { space, vector } of query.vectors) checkDimensions(space, vector.length)
-          return search(mirror, query.filter && metadata.select(query.filter, mirror.alive()), query)
+          const result = search(mirror, query.filter && metadata.select(query.filter, mirror.alive()), query)
+          const first = query.documents ? result.candidates.slice(0, query.documents) : []
+          return { result, rows: first.map(({ id }) => documents.find(id)!) }
         }),
+
+      prepare: (text) => reading(() => mirror.postings.prepare(text)),
 
       get: (ids) => reading(() => ids.map((id) => documents.find(id)).map((row) => row && withSpaces(row))),
 

@@ -2,6 +2,7 @@ import type { Filter } from '../../document.ts'
 import type { Vector } from '../../vector.ts'
 import type { Candidate, StoreEntry, StoreQuery, StoreResult } from '../store.ts'
 import type { CollectionOptions } from './collection.ts'
+import { toDocument, type StoredRow } from './documents.ts'
 import type { ExitGate } from '../../exit-gate.ts'
 
 /** What crosses to the worker on opening. */
@@ -38,6 +39,7 @@ export interface QueriesMessage {
     readonly text?: string
     readonly topK: number
     readonly filter?: Filter
+    readonly documents?: number
   }[]
   readonly lengths: Uint32Array
   /** All query vectors, one after another. */
@@ -51,6 +53,14 @@ export interface ResultsMessage {
   readonly similarities: Float64Array<ArrayBuffer>
   readonly counts: Uint32Array<ArrayBuffer>
   readonly bounds: Float64Array<ArrayBuffer>
+  /** Rows of the first candidates, by query; none where they were not asked for. */
+  readonly rows: readonly (readonly StoredRow[])[]
+}
+
+/** What a search finds in the worker. */
+export interface FoundMessage {
+  readonly result: StoreResult
+  readonly rows: readonly StoredRow[]
 }
 
 export function packEntries(entries: readonly StoreEntry[]): EntriesMessage {
@@ -83,11 +93,12 @@ export function packEntries(entries: readonly StoreEntry[]): EntriesMessage {
 export function packQueries(queries: readonly StoreQuery[]): QueriesMessage {
   const vectors = queries.flatMap((query) => query.vectors.map(({ vector }) => vector))
   return {
-    queries: queries.map(({ vectors: parts, text, topK, filter }) => ({
+    queries: queries.map(({ vectors: parts, text, topK, filter, documents }) => ({
       spaces: parts.map(({ space }) => space),
       topK,
       ...(text !== undefined && { text }),
       ...(filter !== undefined && { filter }),
+      ...(documents !== undefined && { documents }),
     })),
     lengths: Uint32Array.from(vectors, (vector) => vector.length),
     values: joined(vectors),
@@ -105,7 +116,8 @@ export function unpackQueries({ queries, lengths, values }: QueriesMessage): Sto
   return queries.map(({ spaces, ...rest }) => ({ ...rest, vectors: spaces.map((space) => ({ space, vector: take() })) }))
 }
 
-export function packResults(results: readonly StoreResult[]): ResultsMessage {
+export function packResults(found: readonly FoundMessage[]): ResultsMessage {
+  const results = found.map(({ result }) => result)
   const candidates = results.flatMap((result) => result.candidates)
   return {
     ids: candidates.map(({ id }) => id),
@@ -113,11 +125,15 @@ export function packResults(results: readonly StoreResult[]): ResultsMessage {
     similarities: Float64Array.from(candidates.flatMap(({ similarities }) => similarities)),
     counts: Uint32Array.from(results, (result) => result.candidates.length),
     bounds: Float64Array.from(results, ({ lexicalBound }) => lexicalBound),
+    rows: found.map(({ rows }) => rows),
   }
 }
 
 /** @param widths How many dense parts each query had. */
-export function unpackResults({ ids, lexical, similarities, counts, bounds }: ResultsMessage, widths: readonly number[]): StoreResult[] {
+export function unpackResults(
+  { ids, lexical, similarities, counts, bounds, rows }: ResultsMessage,
+  widths: readonly number[],
+): StoreResult[] {
   let next = 0
   let start = 0
   return widths.map((width, i) => {
@@ -125,7 +141,7 @@ export function unpackResults({ ids, lexical, similarities, counts, bounds }: Re
     for (let n = counts[i]!; n > 0; n--, start += width) {
       candidates.push({ id: ids[next]!, similarities: Array.from(similarities.subarray(start, start + width)), lexical: lexical[next++]! })
     }
-    return { candidates, lexicalBound: bounds[i]! }
+    return { candidates, lexicalBound: bounds[i]!, ...(rows[i]!.length > 0 && { documents: rows[i]!.map(toDocument) }) }
   })
 }
 

@@ -1,9 +1,9 @@
 import type { Selection } from '../../document.ts'
 import { serveWorker, type WorkerHandler } from '../../worker.ts'
-import type { ScanPage, StoreResult } from '../store.ts'
+import type { ScanPage } from '../store.ts'
 import { openCollection, type Collection } from './collection.ts'
 import { step, throughGate, type ExitGate } from '../../exit-gate.ts'
-import { packResults, unpackQueries, type EntriesMessage, type OpenMessage, type QueriesMessage } from './messages.ts'
+import { packResults, unpackQueries, type EntriesMessage, type FoundMessage, type OpenMessage, type QueriesMessage } from './messages.ts'
 
 /** The embedded store's thread. Requests run one at a time; graphs are built in slices between them. */
 let opened: Collection | undefined
@@ -61,7 +61,7 @@ serveWorker({
     return count
   }),
   search: request(async (collection, message: QueriesMessage, { signal, transfer }) => {
-    const results: StoreResult[] = []
+    const results: FoundMessage[] = []
     let begun = performance.now()
     for (const query of unpackQueries(message)) {
       if (performance.now() - begun > searchMilliseconds) {
@@ -76,6 +76,10 @@ serveWorker({
     const packed = packResults(results)
     transfer(packed.lexical.buffer, packed.similarities.buffer, packed.counts.buffer, packed.bounds.buffer)
     return packed
+  }),
+  expect: request((collection, texts: readonly string[]) => {
+    const end = performance.now() + searchMilliseconds
+    for (const text of texts) if (performance.now() < end) collection.prepare(text)
   }),
   get: request((collection, ids: readonly string[]) => collection.get(ids)),
   scan: request((collection, page: ScanPage) => collection.scan(page)),

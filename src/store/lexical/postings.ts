@@ -9,6 +9,8 @@ export interface Postings {
   delete(row: number): void
   /** BM25 of every document that holds a term of the text. The result is valid until the next call of any method. */
   score(text: string): LexicalScores
+  /** Scores a text ahead for a `score` that follows. Kept until that, until something changes, or until other texts need the room. */
+  prepare(text: string): void
   /** Everything as flat arrays, for `postings(…, saved)`. */
   save(): SavedPostings
 }
@@ -42,6 +44,18 @@ export interface SavedPostings {
 
 const dead = -1
 
+/** Scores by ordinal, and which of them are not zero. */
+interface Sums {
+  values: Float64Array
+  touched: Uint32Array
+  count: number
+}
+
+/** Texts that are kept scored: as many as are likely to be under way at once … */
+const mostPrepared = 32
+/** … as long as they take no more than so many scores in all, of some 20 bytes each. */
+const mostPreparedScores = 2_000_000
+
 /** @param saved What `save()` gave under the same analyzer and title weight. */
 export function postings(analyze: Analyzer, settings: LexicalSettings, saved: SavedPostings = empty): Postings {
   const { k1, b, titleWeight } = settings
@@ -55,13 +69,19 @@ export function postings(analyze: Analyzer, settings: LexicalSettings, saved: Sa
   const ordinalOf: number[] = []
   rows.forEach((row, ordinal) => (ordinalOf[row] = ordinal))
 
-  // Scores by ordinal, and which of them are not zero.
-  let sums = new Float64Array(0)
-  let touched = new Uint32Array(0)
-  let touchedCount = 0
+  let sums = noSums()
+  const spare: Sums[] = []
+  /** Oldest first. */
+  const prepared = new Map<string, { readonly sums: Sums; readonly scores: LexicalScores }>()
   let norms: Float64Array | undefined
 
+  const forgetPrepared = (): void => {
+    for (const { sums: unused } of prepared.values()) spare.push(unused)
+    prepared.clear()
+  }
+
   const forget = (row: number): void => {
+    forgetPrepared()
     const ordinal = ordinalOf[row] ?? dead
     if (ordinal === dead) return
     ordinalOf[row] = dead
@@ -82,23 +102,20 @@ export function postings(analyze: Analyzer, settings: LexicalSettings, saved: Sa
     return count
   }
 
-  const add = (ordinal: number, score: number): void => {
-    if (sums[ordinal] === 0) touched[touchedCount++] = ordinal
-    sums[ordinal]! += score
-  }
-
   const clear = (): void => {
-    for (let i = 0; i < touchedCount; i++) sums[touched[i]!] = 0
-    touchedCount = 0
-    if (sums.length < rows.length) {
-      sums = new Float64Array(Math.ceil(rows.length * 1.5))
-      touched = new Uint32Array(sums.length)
+    for (let i = 0; i < sums.count; i++) sums.values[sums.touched[i]!] = 0
+    sums.count = 0
+    if (sums.values.length < rows.length) {
+      const room = Math.ceil(rows.length * 1.5)
+      sums.values = new Float64Array(room)
+      sums.touched = new Uint32Array(room)
     }
     // The part of BM25's denominator that depends on the document alone.
     norms ??= Float64Array.from(lengths, (length) => k1 * (1 - b + (b * length * alive) / totalLength))
   }
 
   const merge = (): void => {
+    forgetPrepared()
     clear()
     block = merged()
     termIds = new Map(block.terms.map((term, id) => [term, id]))
@@ -107,6 +124,56 @@ export function postings(analyze: Analyzer, settings: LexicalSettings, saved: Sa
     lengths = Array.from(block.lengths)
     rows.forEach((row, ordinal) => (ordinalOf[row] = ordinal))
     norms = undefined
+  }
+
+  const scoreNow = (text: string): LexicalScores => {
+    clear()
+    const { values, touched } = sums
+    const add = (ordinal: number, score: number): void => {
+      if (values[ordinal] === 0) touched[sums.count++] = ordinal
+      values[ordinal]! += score
+    }
+    const asked = new Map<number, number>()
+    for (const term of analyze(text)) {
+      const id = termIds.get(term)
+      if (id !== undefined) asked.set(id, (asked.get(id) ?? 0) + 1)
+    }
+    let bound = 0
+    for (const [id, repeated] of asked) {
+      const documents = holders(id)
+      if (documents === 0) continue
+      const idf = repeated * inverseDocumentFrequency(alive, documents)
+      bound += idf
+      // `termScore`, with what does not change drawn out of the loop.
+      const to = block.starts[id + 1] ?? 0
+      for (let i = block.starts[id] ?? 0; i < to; i++) {
+        const ordinal = block.ordinals[i]!
+        const frequency = block.frequencies[i]!
+        add(ordinal, (idf * frequency) / (frequency + norms![ordinal]!))
+      }
+      for (let i = recent.first(id); i >= 0; i = recent.next(i)) {
+        const frequency = recent.frequency(i)
+        add(recent.ordinal(i), (idf * frequency) / (frequency + norms![recent.ordinal(i)]!))
+      }
+    }
+    const found = new Int32Array(sums.count)
+    const scores = new Float64Array(sums.count)
+    let count = 0
+    for (let i = 0; i < sums.count; i++) {
+      const ordinal = touched[i]!
+      if (rows[ordinal] === dead) continue
+      found[count] = rows[ordinal]!
+      scores[count++] = values[ordinal]!
+    }
+    return {
+      bound,
+      rows: found.subarray(0, count),
+      scores: scores.subarray(0, count),
+      of(row) {
+        const ordinal = ordinalOf[row] ?? dead
+        return ordinal === dead ? 0 : (values[ordinal] ?? 0)
+      },
+    }
   }
 
   /** One block of everything that is alive; terms that nobody holds any more are gone. */
@@ -165,47 +232,28 @@ export function postings(analyze: Analyzer, settings: LexicalSettings, saved: Sa
     delete: forget,
 
     score(text) {
-      clear()
-      const asked = new Map<number, number>()
-      for (const term of analyze(text)) {
-        const id = termIds.get(term)
-        if (id !== undefined) asked.set(id, (asked.get(id) ?? 0) + 1)
+      const ready = prepared.get(text)
+      if (!ready) return scoreNow(text)
+      prepared.delete(text)
+      spare.push(sums)
+      sums = ready.sums
+      return ready.scores
+    },
+
+    prepare(text) {
+      if (prepared.has(text) || rows.length > mostPreparedScores) return
+      const room = Math.min(mostPrepared, Math.floor(mostPreparedScores / Math.max(1, rows.length)))
+      for (const [oldest, { sums: unused }] of prepared) {
+        if (prepared.size < room) break
+        prepared.delete(oldest)
+        spare.push(unused)
       }
-      let bound = 0
-      for (const [id, repeated] of asked) {
-        const documents = holders(id)
-        if (documents === 0) continue
-        const idf = repeated * inverseDocumentFrequency(alive, documents)
-        bound += idf
-        // `termScore`, with what does not change drawn out of the loop.
-        const to = block.starts[id + 1] ?? 0
-        for (let i = block.starts[id] ?? 0; i < to; i++) {
-          const ordinal = block.ordinals[i]!
-          const frequency = block.frequencies[i]!
-          add(ordinal, (idf * frequency) / (frequency + norms![ordinal]!))
-        }
-        for (let i = recent.first(id); i >= 0; i = recent.next(i)) {
-          const frequency = recent.frequency(i)
-          add(recent.ordinal(i), (idf * frequency) / (frequency + norms![recent.ordinal(i)]!))
-        }
-      }
-      const found = new Int32Array(touchedCount)
-      const scores = new Float64Array(touchedCount)
-      let count = 0
-      for (let i = 0; i < touchedCount; i++) {
-        const ordinal = touched[i]!
-        if (rows[ordinal] === dead) continue
-        found[count] = rows[ordinal]!
-        scores[count++] = sums[ordinal]!
-      }
-      return {
-        bound,
-        rows: found.subarray(0, count),
-        scores: scores.subarray(0, count),
-        of(row) {
-          const ordinal = ordinalOf[row] ?? dead
-          return ordinal === dead ? 0 : (sums[ordinal] ?? 0)
-        },
+      const kept = sums
+      sums = spare.pop() ?? noSums()
+      try {
+        prepared.set(text, { scores: scoreNow(text), sums })
+      } finally {
+        sums = kept
       }
     },
 
@@ -214,6 +262,10 @@ export function postings(analyze: Analyzer, settings: LexicalSettings, saved: Sa
       return block
     },
   }
+}
+
+function noSums(): Sums {
+  return { values: new Float64Array(0), touched: new Uint32Array(0), count: 0 }
 }
 
 const empty: SavedPostings = {

@@ -26,6 +26,8 @@ export interface OpenOptions {
   readonly store?: Store
   /** Decides in place of the pack's router. */
   readonly router?: Router
+  /** How a new index keeps its vectors: `float16` halves their room on disk. @default what the index has, `float32` for a new one */
+  readonly vectors?: 'float32' | 'float16'
   /** BM25 constants. @default the pack's */
   readonly lexical?: LexicalOptions
   /** Embeds stored documents again where they lack a vector of an encoder in use. Resumable. @default false */
@@ -63,7 +65,13 @@ export async function openPilotfish(options: OpenOptions = {}): Promise<Engine> 
     if (loaded) owned.push(loaded)
     const pilot = loaded ?? ownPilot(ownBase!)
     const lexical = options.lexical ?? pilot.lexical
-    const store = options.store ?? (await embeddedStore(directory ?? ':memory:', { readOnly, ...(lexical && { lexical }) }))
+    const store =
+      options.store ??
+      (await embeddedStore(directory ?? ':memory:', {
+        readOnly,
+        ...(lexical && { lexical }),
+        ...(options.vectors && { vectors: options.vectors }),
+      }))
     if (!options.store) owned.unshift(store)
 
     const experts = [...pilot.experts, ...extra.map(({ expert }) => expert)]

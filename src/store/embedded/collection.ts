@@ -5,7 +5,7 @@ import { DimensionMismatchError, IndexReadOnlyError, InvalidArgumentError } from
 import { compareStrings } from '../filter.ts'
 import { lexicalSettings } from '../lexical/bm25.ts'
 import type { LexicalOptions, ScanPage, StoreInfo, StoreQuery } from '../store.ts'
-import { closeDatabase, databaseFile, guarded, openDatabase, type Connection } from './database.ts'
+import { closeDatabase, databaseFile, guarded, markHalves, openDatabase, type Connection } from './database.ts'
 import { derivedFiles } from './derived.ts'
 import { documents as documentTable, type StoredRow } from './documents.ts'
 import { lockForWriting } from './lock.ts'
@@ -14,6 +14,7 @@ import { metadataRows } from './metadata-rows.ts'
 import { mirror as newMirror } from './mirror.ts'
 import { has, rowsOf } from './row-set.ts'
 import { search } from './search.ts'
+import { writeVector, type VectorForm } from './stored-vectors.ts'
 
 /** The embedded store without its thread: every method runs to its end before it returns. */
 export interface Collection {
@@ -51,10 +52,12 @@ export interface CollectionOptions {
   readonly lexical: LexicalOptions | undefined
   /** Vectors from which on a space gets a graph. */
   readonly graphFrom: number
+  /** How a new index keeps its vectors. */
+  readonly vectors?: VectorForm | undefined
 }
 
 /** Opens or makes an index. @throws see `openDatabase` and `lockForWriting` */
-export function openCollection({ directory, readOnly, lexical: options, graphFrom }: CollectionOptions): Collection {
+export function openCollection({ directory, readOnly, lexical: options, graphFrom, vectors }: CollectionOptions): Collection {
   if (options) lexicalSettings(options)
   const location = directory ?? ':memory:'
   const path = directory === undefined ? location : join(directory, databaseFile)
@@ -76,13 +79,28 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
     const metadata = metadataRows(database)
     const derived = directory === undefined ? undefined : derivedFiles(directory, database)
     const lexical = lexicalSettings(options ?? storedLexical())
+    const form = vectorForm()
     const mirror = newMirror(documents, { path, lexical, graphFrom, derived, readOnly })
     let version: unknown
     database.transaction(mirror.follow)()
     if (!readOnly) {
       // Not before everything was read: nothing is written to an index that turns out to be corrupt.
       if (JSON.stringify(lexical) !== documents.setting('lexical')) documents.set('lexical', JSON.stringify(lexical))
+      if (form === 'float16' && documents.setting('vectors') === undefined) {
+        database.transaction(() => {
+          documents.set('vectors', form)
+          markHalves(database)
+        })()
+      }
       derived?.sweep()
+    }
+
+    /** What the index keeps; what was asked, where it keeps nothing yet. */
+    function vectorForm(): VectorForm {
+      const kept = (documents.setting('vectors') as VectorForm | undefined) ?? (documents.spaces().length > 0 ? 'float32' : undefined)
+      if (kept && vectors && kept !== vectors)
+        throw new InvalidArgumentError('vectors', `is "${vectors}", but the index keeps ${kept}`, 'Leave it out, or build another index.')
+      return kept ?? vectors ?? 'float32'
     }
 
     function storedLexical(): LexicalOptions {
@@ -174,7 +192,7 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
           for (const { space, dimensions, positions, values } of spaces) {
             const { number } = existing.find(({ name }) => name === space) ?? documents.addSpace(space, dimensions)
             positions.forEach((position, i) => {
-              documents.setVector(number, rows[position]!, values.subarray(i * dimensions, (i + 1) * dimensions))
+              documents.setVector(number, rows[position]!, writeVector(values.subarray(i * dimensions, (i + 1) * dimensions), form))
               documents.touch(rows[position]!, sequence)
             })
           }

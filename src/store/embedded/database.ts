@@ -16,8 +16,10 @@ export type { Connection }
 
 /** The file that holds everything true about an index. */
 export const databaseFile = 'index.sqlite'
-/** The stored format; raised when an older Pilotfish could no longer read it. */
-export const formatVersion = 1
+/** The stored format of new indexes; raised when an older Pilotfish could no longer read it. */
+const formatVersion = 1
+/** That of indexes whose vectors are halves. */
+const halvesVersion = 2
 /** "PiFi": tells our files from any other SQLite database. */
 const applicationId = 0x50694669
 
@@ -71,6 +73,11 @@ export function closeDatabase(database: Connection, writer: boolean): void {
   database.close()
 }
 
+/** Keeps an older Pilotfish from taking halves for damage. */
+export function markHalves(database: Connection): void {
+  database.pragma(`user_version = ${halvesVersion}`)
+}
+
 function openForReading(directory: string, path: string): Connection {
   let database = connect(path, { readonly: true, timeout: 5000 })
   try {
@@ -95,10 +102,10 @@ function checkFormat(database: Connection, path: string): void {
   const version = database.pragma('user_version', { simple: true }) as number
   if (version === 0 && isEmpty(database)) return
   if (database.pragma('application_id', { simple: true }) !== applicationId) throw new IndexCorruptError(path, 'is not a Pilotfish index')
-  if (version > formatVersion) {
+  if (version > halvesVersion) {
     throw new UnsupportedError(
       `The index at ${path} has format ${version};`,
-      `this Pilotfish reads up to ${formatVersion}. Update the package, or build the index again.`,
+      `this Pilotfish reads up to ${halvesVersion}. Update the package, or build the index again.`,
     )
   }
 }

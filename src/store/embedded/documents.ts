@@ -31,7 +31,8 @@ export interface Documents {
   spaces(): SpaceRow[]
   addSpace(name: string, dimensions: number): SpaceRow
   dropSpace(number: number): void
-  setVector(space: number, row: number, vector: Float32Array): void
+  /** @param vector As it is written. */
+  setVector(space: number, row: number, vector: Buffer): void
   deleteVector(space: number, row: number): void
   vector(space: number, row: number): Buffer | undefined
   /** All of a space, in the order of rows. */
@@ -115,7 +116,7 @@ export function documents(database: Connection): Documents {
       database.exec(`DROP TABLE vectors_${number}`)
       database.prepare('DELETE FROM spaces WHERE number = ?').run(number)
     },
-    setVector: (space, row, values) => void setVector(space).run(row, Buffer.from(values.buffer, values.byteOffset, values.byteLength)),
+    setVector: (space, row, vector) => void setVector(space).run(row, vector),
     deleteVector: (space, row) => void deleteVector(space).run(row),
     vector: (space, row) => vector(space).get(row) as Buffer | undefined,
     *vectors(space) {

@@ -8,6 +8,7 @@ import type { Documents, SpaceRow } from './documents.ts'
 import { loadGraph } from './graph.ts'
 import { rowSet, type RowSet } from './row-set.ts'
 import { readPostings, writePostings } from './saved-postings.ts'
+import { readVector } from './stored-vectors.ts'
 import { space as newSpace, type Space } from './space.ts'
 
 /** What searches need in memory: ids, vectors and postings. Follows the database by sequence number and never leads it. */
@@ -98,11 +99,8 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
   }
 
   const toVector = (bytes: Buffer, { name, dimensions }: SpaceRow): Vector => {
-    if (bytes.byteLength !== dimensions * 4)
-      throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that has the wrong length`)
-    // A view where its address allows one: whoever keeps the vector copies it.
-    const { buffer, byteOffset } = byteOffsetIsWhole(bytes) ? bytes : Uint8Array.from(bytes)
-    const vector = new Float32Array(buffer as ArrayBuffer, byteOffset, dimensions)
+    const vector = readVector(bytes, dimensions)
+    if (!vector) throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that has the wrong length`)
     if (!isFinite(vector)) throw new IndexCorruptError(path, `holds a vector of the space ${JSON.stringify(name)} that is not finite`)
     return vector
   }
@@ -222,10 +220,6 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
 
     dispose: reset,
   }
-}
-
-function byteOffsetIsWhole({ byteOffset }: Buffer): boolean {
-  return byteOffset % Float32Array.BYTES_PER_ELEMENT === 0
 }
 
 function graphName(space: number): string {

@@ -33,6 +33,7 @@ const foundation = [
   'onnx/tensor.ts',
   'onnx/builder.ts',
   'onnx/file.ts',
+  'onnx/quantize.ts',
   'wasm/assembler.ts',
   'wasm/memory.ts',
   'wasm/tiled-product.ts',

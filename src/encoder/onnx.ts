@@ -14,7 +14,7 @@ import { viewEncoder } from './onnx/view-encoder.ts'
 export interface OnnxEncoderOptions extends HubOptions {
   /** The .onnx file, relative to the model's directory. @default `onnx/model….onnx` for the dtype */
   readonly file?: string
-  /** Which variant of the model, as transformers.js names them. @default 'fp32' */
+  /** Which variant of the model, as transformers.js names them. Where there is no int8 one it is made, once, into the cache. @default 'fp32' */
   readonly dtype?: OnnxDType
   /** @default what `modules.json` and the pooling settings say, else the graph's own sentence output, else an error */
   readonly pooling?: Pooling

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -8,6 +8,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Encoder } from '../../src/encoder/encoder.ts'
 import { onnxEncoder, type OnnxEncoderOptions } from '../../src/encoder/onnx.ts'
+import { sourceOf } from '../../src/encoder/onnx/source.ts'
 import { InvalidArgumentError, InvalidModelError, ModelNotFoundError, UnsupportedError } from '../../src/errors.ts'
 import { dot, normalize, type Vector } from '../../src/vector.ts'
 import { describeEncoder, expectClose } from '../conformance/encoder.ts'
@@ -360,6 +361,61 @@ function slowGraph(): Uint8Array {
   ])
   return g.finish()
 }
+
+describe('int8 of a model that comes without', () => {
+  const mean = (directory: string, cacheDirectory: string, dtype: 'int8' | 'fp32' = 'int8'): Promise<Encoder> =>
+    open(directory, { dtype, cacheDirectory })
+
+  it('is made once, into the cache, and is close to the model', async () => {
+    const [directory, cacheDirectory] = [modelWith(tinyBert, {}), temporaryDirectory()]
+
+    const quantised = await mean(directory, cacheDirectory)
+
+    const { path } = sourceOf(quantised)!
+    const written = statSync(path).mtimeMs
+    const [vector] = await quantised.encode([long])
+    expect(dot(vector!, (await (await mean(directory, cacheDirectory, 'fp32')).encode([long]))[0]!)).toBeGreaterThan(0.99)
+    await quantised.close()
+    const again = await mean(directory, cacheDirectory)
+    expect((await again.encode([long]))[0]).toEqual(vector)
+    expect(statSync(path).mtimeMs).toBe(written)
+    expect(existsSync(join(directory, 'onnx/model_int8.onnx'))).toBe(false)
+  })
+
+  it('has one id wherever it is made, and another than the model', async () => {
+    const ids = await Promise.all([1, 2].map(async () => (await mean(modelWith(tinyBert, {}), temporaryDirectory())).id))
+
+    expect(ids[0]).toBe(ids[1])
+    expect(ids[0]).not.toBe((await open(tinyBert)).id)
+  })
+
+  it('follows the model when that is replaced', async () => {
+    const cacheDirectory = temporaryDirectory()
+    const directory = modelWith(tinyBert, {})
+    const { id } = await mean(directory, cacheDirectory)
+
+    cpSync(join(tinyBert, 'onnx/model_sentence.onnx'), join(directory, 'onnx/model.onnx'))
+    const other = await open(directory, { dtype: 'int8', cacheDirectory, pooling: 'sentence' })
+
+    expect(other.id).not.toBe(id)
+  })
+
+  it("is the directory's own file where there is one", async () => {
+    const directory = modelWith(tinyBert, { 'onnx/model_int8.onnx': readFileSync(join(tinyBert, 'onnx/model_quantized.onnx')) })
+
+    const encoder = await mean(directory, temporaryDirectory())
+
+    expect(sourceOf(encoder)!.path).toBe(join(directory, 'onnx/model_int8.onnx'))
+  })
+
+  it('is refused by name where there is nothing to make it of, or nothing that can be read', async () => {
+    const nothing = modelWith(tinyBert, { 'onnx/model.onnx': null })
+    await expect(mean(nothing, temporaryDirectory())).rejects.toMatchObject({ path: join(nothing, 'onnx/model_int8.onnx') })
+
+    const broken = modelWith(tinyBert, { 'onnx/model.onnx': '<!doctype html>' })
+    await expect(mean(broken, temporaryDirectory())).rejects.toMatchObject({ code: 'INVALID_MODEL' })
+  })
+})
 
 describe('an ONNX model that cannot be used', () => {
   const graph = readFileSync(join(tinyBert, 'onnx/model.onnx'))

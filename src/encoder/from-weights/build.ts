@@ -54,7 +54,7 @@ function turned(values: Float32Array, rows: number, columns: number): Float32Arr
 }
 
 /** Fills a folder under another name and gives it its own when it is whole. */
-async function appearing(folder: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
+export async function appearing(folder: string, fill: (unfinished: string) => Promise<void>): Promise<void> {
   const prefix = `${basename(folder)}.part-${hostname()}-`
   const unfinished = join(dirname(folder), `${prefix}${process.pid}-${randomUUID()}`)
   try {

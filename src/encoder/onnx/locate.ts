@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { ModelNotFoundError } from '../../errors.ts'
 import { fingerprint } from '../fingerprint.ts'
 import { graphVersion, knownEncoder, knownTypes, type Building } from '../from-weights/config.ts'
@@ -10,24 +10,55 @@ import { cacheOf, resolveModel, type HubOptions } from '../hub.ts'
 import { optionalJson } from '../tokenizer.ts'
 import { findOnnxFile, onnxFile, type OnnxDType } from './file.ts'
 
+/** In the names of files that were quantised here, so that those of another way to do it are made anew. */
+const quantisingVersion = 1
+
 /** Where a model lies, and how its graph comes to be where it has only weights. */
 export interface LocatedModel {
   readonly directory: string
   /** The .onnx file; it may be still to be built. */
   readonly path: string
   readonly building?: Building
+  /** The file that `path` is to be quantised from. */
+  readonly quantising?: { readonly from: string }
 }
 
 /**
- * Finds the .onnx file of a model. Where the default one is asked for and there is none, but safetensors weights of an architecture that we
+ * Finds the .onnx file of a model. Where int8 is asked for and there is no such file, it is one in the cache, to be made of the default one.
+ * @throws ModelNotFoundError, InvalidModelError, DownloadError, OfflineError
+ */
+export async function locateModel(source: string, wanted: WantedModel, options: HubOptions): Promise<LocatedModel> {
+  try {
+    return await locateFile(source, wanted, options)
+  } catch (error) {
+    if (wanted.dtype !== 'int8' || wanted.file !== undefined || !(error instanceof ModelNotFoundError)) throw error
+    const located = await locateFile(source, {}, options).catch((other: unknown) => {
+      throw other instanceof ModelNotFoundError ? error : other
+    })
+    const { directory, path: from, building } = located
+    const folder = `int8-${quantisingVersion}`
+    // What lies in the cache does not change; a directory's files may.
+    const home = building
+      ? `${dirname(from)}-${folder}`
+      : directory !== source
+        ? join(directory, folder)
+        : join(cacheOf(options), folder, (await hashOf([from])).digest('hex').slice(0, 16))
+    return { ...located, path: join(home, 'model.onnx'), quantising: { from } }
+  }
+}
+
+/** Which of a model's files is meant. */
+interface WantedModel {
+  readonly file?: string | undefined
+  readonly dtype?: OnnxDType | undefined
+}
+
+/**
+ * Where the default file is asked for and there is none, but safetensors weights of an architecture that we
  * can write the graph of, it is one in the cache: beside the weights of a hub repository, by their fingerprint for those of a directory.
  * @throws ModelNotFoundError, InvalidModelError, DownloadError, OfflineError
  */
-export async function locateModel(
-  source: string,
-  wanted: { readonly file?: string | undefined; readonly dtype?: OnnxDType | undefined },
-  options: HubOptions,
-): Promise<LocatedModel> {
+async function locateFile(source: string, wanted: WantedModel, options: HubOptions): Promise<LocatedModel> {
   const name = onnxFile(wanted.file, wanted.dtype)
   const mayBuild = name === onnxFile(undefined)
   const advice = mayBuild ? wayOut(source) : undefined
@@ -71,9 +102,14 @@ export async function locateModel(
 
 /** Equal for equal weights, wherever they lie. */
 async function nameOf({ directory, shape, activation }: Building, files: readonly string[]): Promise<string> {
-  const hash = createHash('sha256')
-  for (const file of files) for await (const chunk of createReadStream(join(directory, file))) hash.update(chunk as Uint8Array)
+  const hash = await hashOf(files.map((file) => join(directory, file)))
   return fingerprint(`${shape.modelType}-${graphVersion}`, hash.digest(), { shape, activation })
+}
+
+async function hashOf(paths: readonly string[]): Promise<Hash> {
+  const hash = createHash('sha256')
+  for (const path of paths) for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array)
+  return hash
 }
 
 function wayOut(source: string): string {

@@ -39,7 +39,7 @@ interface Helper {
 
 /** @param onLost Called when the first session's worker is gone: nothing can be asked of the model any more. */
 export function modelPool(request: Omit<LoadRequest, 'gate' | 'beside'>, onLost: () => void): ModelPool {
-  const { building: _, ...built } = request
+  const { building: _, quantising: __, ...built } = request
   const first = startSession(request)
   // Whoever opens the model sees the error.
   first.catch(() => {})

@@ -12,6 +12,8 @@ export interface LoadRequest {
   readonly path: string
   /** How to make it, where it may not be there yet. */
   readonly building?: Building
+  /** The file that `path` is made of, where it is a quantised one that may not be there yet. */
+  readonly quantising?: { readonly from: string }
   /** Of all sessions of the model together. */
   readonly threads: number
   /** For a session beside the first: its own threads, and the hash that the first found. */

@@ -20,6 +20,7 @@ import type {
   OpenRequest,
   OpenResult,
 } from './protocol.ts'
+import { quantiseFile } from './quantised-file.ts'
 import { inspectFile } from './runtime.ts'
 import { chooseNormalization, choosePooling, choosePrompt, readSettings, type ModelSettings } from './settings.ts'
 import { planThreads } from './thread-plan.ts'
@@ -37,10 +38,11 @@ let model: { readonly graph: AdaptableGraph; readonly tokenizer: TextTokenizer; 
 const views = new Map<number, View>()
 
 const handlers = {
-  async load({ directory, path, building, threads, beside, gate }: LoadRequest): Promise<LoadResult> {
+  async load({ directory, path, building, quantising, threads, beside, gate }: LoadRequest): Promise<LoadResult> {
     const settings = await readSettings(directory)
     const tokenizer = await loadTokenizer(settings.folder)
-    if (building) await buildOnnx(path, building)
+    if (building) await buildOnnx(quantising?.from ?? path, building)
+    if (quantising) await quantiseFile(path, quantising.from)
     const file = await inspectFile(path)
     if (beside && beside.hash !== file.hash) throw new InvalidModelError(path, 'was changed since it was opened')
     const { hash, batchDependent } = file

@@ -262,12 +262,29 @@ describe('weights of a hub repository', () => {
     await expect(opened).rejects.toThrow(/only pytorch_model\.bin\. .*`revision` of it, with model\.safetensors .* export it/)
   })
 
-  it('are no substitute for another variant than the default', async () => {
+  it('are what int8 is made of too, once', async () => {
+    const { weights } = savedEncoder('bert-tiny')
+    const { url } = await fakeHub(weights)
+
+    for (const source of [weights, 'tiny/model']) {
+      const options = { hubUrl: url, cacheDirectory: temporaryDirectory(), dtype: 'int8', pooling: 'mean' } as const
+      const first = await onnxEncoder(source, options)
+      const [vector] = await first.encode(['a loan'])
+      await first.close()
+      const again = await onnxEncoder(source, options)
+
+      expect(again.id).toBe(first.id)
+      expect((await again.encode(['a loan']))[0]).toEqual(vector)
+      await again.close()
+    }
+  })
+
+  it('are no substitute for another variant than these', async () => {
     const { weights } = savedEncoder('bert-tiny')
     const { url } = await fakeHub(weights)
 
     for (const source of [weights, 'tiny/model'])
-      await expect(onnxEncoder(source, { hubUrl: url, cacheDirectory: temporaryDirectory(), dtype: 'int8' })).rejects.toMatchObject({
+      await expect(onnxEncoder(source, { hubUrl: url, cacheDirectory: temporaryDirectory(), dtype: 'fp16' })).rejects.toMatchObject({
         code: 'MODEL_NOT_FOUND',
       })
   })

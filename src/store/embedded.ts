@@ -21,6 +21,11 @@ export interface EmbeddedStoreOptions {
    * than it has is refused. @default what the index has, `float32` for a new one
    */
   readonly vectors?: 'float32' | 'float16'
+  /**
+   * The share of the nearest that a search by graph is to find, on average at ten hits, in (0, 1]. How broadly it has to look for that is measured on
+   * the collection itself, in the background. 1 searches by scanning only. @default 0.99
+   */
+  readonly recall?: number
   /** Gives up opening. */
   readonly signal?: AbortSignal
 }
@@ -31,12 +36,13 @@ export interface EmbeddedStoreOptions {
  * @throws IndexLockedError, IndexNotFoundError, IndexReadOnlyError, IndexCorruptError, StorageError
  */
 export async function embeddedStore(directory: string, options: EmbeddedStoreOptions = {}): Promise<Store> {
-  const { readOnly = false, lexical, graphFrom = 10_000, vectors, signal } = options
+  const { readOnly = false, lexical, graphFrom = 10_000, recall = 0.99, vectors, signal } = options
   signal?.throwIfAborted()
   if (lexical) lexicalSettings(lexical)
   if (!(graphFrom >= 0)) throw new InvalidArgumentError('graphFrom', 'must be a number of 0 or more')
   if (vectors !== undefined && vectors !== 'float32' && vectors !== 'float16')
     throw new InvalidArgumentError('vectors', 'must be "float32" or "float16"')
+  if (!(recall > 0 && recall <= 1)) throw new InvalidArgumentError('recall', 'must be above 0 and at most 1')
   const { gate, release } = exitGate()
   const worker = startWorker('store', './store/embedded/worker.ts', 'store-worker')
   try {
@@ -44,7 +50,8 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
       directory: directory === ':memory:' ? undefined : resolve(directory),
       readOnly,
       lexical,
-      graphFrom,
+      graphFrom: recall === 1 ? Infinity : graphFrom,
+      recall,
       vectors,
       gate,
     }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { breadthFor } from '../../src/store/embedded/breadth.ts'
 import { graph, loadGraph } from '../../src/store/embedded/graph.ts'
 import { planner, type Planner } from '../../src/store/embedded/planner.ts'
 import { rowSet, type RowSet } from '../../src/store/embedded/row-set.ts'
@@ -20,7 +21,7 @@ const graphFirst: Planner = {
 }
 
 function filled(graphFrom: number, count = vectors.length): Space {
-  const filledSpace = space(1, 'base', dimensions, { graphFrom, planner: graphFirst })
+  const filledSpace = space(1, 'base', dimensions, { graphFrom, recall: 0.99, planner: graphFirst })
   vectors.slice(0, count).forEach((vector, row) => filledSpace.set(row, vector))
   while (filledSpace.work(100));
   return filledSpace
@@ -45,7 +46,7 @@ describe('a graph', () => {
   const queries = questions(50)
 
   it('is built in slices, from the size that was asked on', () => {
-    const growing = space(1, 'base', dimensions, { graphFrom: 1000 })
+    const growing = space(1, 'base', dimensions, { graphFrom: 1000, recall: 0.99 })
     vectors.slice(0, 999).forEach((vector, row) => growing.set(row, vector))
     expect(growing.work(1)).toBe(false)
     expect(growing.graph).toBeUndefined()
@@ -159,7 +160,7 @@ describe('a graph', () => {
 })
 
 describe('the plan', () => {
-  const sizes = { vectors: 200_000, allowed: 200_000, waiting: 0, dimensions: 256 }
+  const sizes = { vectors: 200_000, allowed: 200_000, waiting: 0, dimensions: 256, breadth: (fetch: number) => breadthFor(fetch) }
 
   it('scans few, asks the graph about many', () => {
     expect(planner().choose({ ...sizes, vectors: 100, allowed: 100 }, 10)).toEqual({ kind: 'scan' })

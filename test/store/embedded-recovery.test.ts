@@ -17,9 +17,9 @@ const queries: StoreQuery[] = [
 ]
 const answers = (collection: Collection): unknown => queries.map((query) => collection.search(query))
 
-/** Small enough to be quick, large enough to have a graph. */
+/** Small enough to be quick, large enough to have a graph, which finds everything: what is built again must answer the same. */
 const open = (directory: string, readOnly = false): Collection =>
-  openCollection({ directory, readOnly, lexical: undefined, graphFrom: 1000 })
+  openCollection({ directory, readOnly, lexical: undefined, graphFrom: 1000, recall: 0.999999 })
 const settle = (collection: Collection): void => {
   while (collection.work(50));
 }

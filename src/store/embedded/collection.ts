@@ -52,12 +52,21 @@ export interface CollectionOptions {
   readonly lexical: LexicalOptions | undefined
   /** Vectors from which on a space gets a graph. */
   readonly graphFrom: number
+  /** The share of the nearest that a graph is to find, in (0, 1). @default 0.99 */
+  readonly recall?: number
   /** How a new index keeps its vectors. */
   readonly vectors?: VectorForm | undefined
 }
 
 /** Opens or makes an index. @throws see `openDatabase` and `lockForWriting` */
-export function openCollection({ directory, readOnly, lexical: options, graphFrom, vectors }: CollectionOptions): Collection {
+export function openCollection({
+  directory,
+  readOnly,
+  lexical: options,
+  graphFrom,
+  recall = 0.99,
+  vectors,
+}: CollectionOptions): Collection {
   if (options) lexicalSettings(options)
   const location = directory ?? ':memory:'
   const path = directory === undefined ? location : join(directory, databaseFile)
@@ -80,7 +89,7 @@ export function openCollection({ directory, readOnly, lexical: options, graphFro
     const derived = directory === undefined ? undefined : derivedFiles(directory, database)
     const lexical = lexicalSettings(options ?? storedLexical())
     const form = vectorForm()
-    const mirror = newMirror(documents, { path, lexical, graphFrom, derived, readOnly })
+    const mirror = newMirror(documents, { path, lexical, graphFrom, recall, derived, readOnly })
     let version: unknown
     database.transaction(mirror.follow)()
     if (!readOnly) {

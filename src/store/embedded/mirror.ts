@@ -3,6 +3,7 @@ import { isFinite, type Vector } from '../../vector.ts'
 import { analyzerVersion, englishAnalyzer } from '../lexical/analyzer.ts'
 import type { LexicalSettings } from '../lexical/lexical.ts'
 import { postings as newPostings, type Postings } from '../lexical/postings.ts'
+import type { Breadth } from './breadth.ts'
 import type { DerivedFiles } from './derived.ts'
 import type { Documents, SpaceRow } from './documents.ts'
 import { loadGraph } from './graph.ts'
@@ -34,6 +35,8 @@ export interface MirrorOptions {
   readonly path: string
   readonly lexical: LexicalSettings
   readonly graphFrom: number
+  /** The share of the nearest that graphs are to find, in (0, 1). */
+  readonly recall: number
   /** `undefined` when there is no directory. */
   readonly derived: DerivedFiles | undefined
   readonly readOnly: boolean
@@ -42,7 +45,7 @@ export interface MirrorOptions {
 /** Rows a graph may be ahead of its file before it is saved without waiting for `close()`. */
 const unsavedRows = 10_000
 
-export function mirror(documents: Documents, { path, lexical, graphFrom, derived, readOnly }: MirrorOptions): Mirror {
+export function mirror(documents: Documents, { path, lexical, graphFrom, recall, derived, readOnly }: MirrorOptions): Mirror {
   const analyze = englishAnalyzer()
   const postingsName = `postings-${analyzerVersion}-${lexical.titleWeight}`
   let sequence = -1
@@ -51,8 +54,8 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
   const free = new Set<number>()
   const spaces = new Map<string, Space>()
   let postings = newPostings(analyze, lexical)
-  /** Sequence and size at which each derived file was loaded or saved. */
-  const saved = new Map<string, { sequence: number; size: number }>()
+  /** Sequence, size and breadth at which each derived file was loaded or saved. */
+  const saved = new Map<string, { sequence: number; size: number; breadth?: Breadth | undefined }>()
 
   const load = (): void => {
     for (const [row, id] of documents.ids()) ids[row] = id
@@ -62,7 +65,7 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
   }
 
   const loadSpace = (row: SpaceRow): void => {
-    const loaded = newSpace(row.number, row.name, row.dimensions, { graphFrom, expected: ids.length })
+    const loaded = newSpace(row.number, row.name, row.dimensions, { graphFrom, recall, expected: ids.length })
     spaces.set(row.name, loaded)
     for (const [at, vector] of documents.vectors(row.number)) loaded.set(at, toVector(vector, row))
     if (loaded.arena.size < graphFrom) return
@@ -74,7 +77,7 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
         graph,
         documents.changedSince(file.sequence).map((changed) => changed.row),
       )
-      saved.set(graphName(row.number), { sequence: file.sequence, size: graph.size })
+      saved.set(graphName(row.number), { sequence: file.sequence, size: graph.size, breadth: graph.breadth })
     } catch {
       // Not this graph after all: it is built again.
     }
@@ -113,7 +116,7 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
       spaces.delete(name)
     }
     for (const { number, name, dimensions } of rows)
-      if (!spaces.has(name)) spaces.set(name, newSpace(number, name, dimensions, { graphFrom }))
+      if (!spaces.has(name)) spaces.set(name, newSpace(number, name, dimensions, { graphFrom, recall }))
   }
 
   const followRow = (row: number, spaceRows: readonly SpaceRow[]): void => {
@@ -142,9 +145,9 @@ export function mirror(documents: Documents, { path, lexical, graphFrom, derived
     const { graph, number } = space
     const name = graphName(number)
     const last = saved.get(name)
-    if (!graph || (last?.sequence === sequence && last.size === graph.size)) return
+    if (!graph || (last?.sequence === sequence && last.size === graph.size && last.breadth === graph.breadth)) return
     derived!.save(name, sequence, (file) => graph.save(file))
-    saved.set(name, { sequence, size: graph.size })
+    saved.set(name, { sequence, size: graph.size, breadth: graph.breadth })
   }
 
   return {

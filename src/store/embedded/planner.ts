@@ -11,6 +11,8 @@ export interface PlanSizes {
   /** Vectors the graph does not hold yet, which are scanned beside it. */
   readonly waiting: number
   readonly dimensions: number
+  /** Candidates the graph looks at to find so many. */
+  readonly breadth: (fetch: number) => number
 }
 
 /** Chooses what costs less on this machine, as the searches of one space have shown. */
@@ -28,8 +30,6 @@ const comparePerElement = 0.0015
 const graphPerDimension = 0.25
 const graphPerCandidate = 0.5
 const graphPerElement = 0.0045
-/** What the graph looks at even for a single hit (`searchBreadth` of graph.ts). */
-const least = 256
 
 /** How far machines may differ from that one, either way; what lies beyond was a pause of the process. */
 const largestFactor = 16
@@ -74,9 +74,10 @@ function scanCost(rows: number, dimensions: number, k: number): number {
   return scanAlone + rows * (scanPerRow + scanPerElement * dimensions) + compared * comparePerElement * dimensions
 }
 
-function graphCost({ waiting, dimensions }: PlanSizes, fetch: number): number {
-  const breadth = Math.max(least, 1.5 * fetch)
+function graphCost({ waiting, dimensions, breadth }: PlanSizes, fetch: number): number {
   return (
-    graphPerDimension * dimensions + breadth * (graphPerCandidate + graphPerElement * dimensions) + scanCost(waiting, dimensions, fetch)
+    graphPerDimension * dimensions +
+    breadth(fetch) * (graphPerCandidate + graphPerElement * dimensions) +
+    scanCost(waiting, dimensions, fetch)
   )
 }

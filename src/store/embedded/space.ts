@@ -1,8 +1,12 @@
 import { isZero, type Vector } from '../../vector.ts'
 import { topK } from '../top-k.ts'
 import { arena, type Arena } from './arena.ts'
+import { breadthFor, isOutdated, type Breadth } from './breadth.ts'
 import { graph as newGraph, type Graph } from './graph.ts'
+import { measureBreadth, probeCount } from './measure-breadth.ts'
 import { planner as newPlanner, type Planner, type PlanSizes } from './planner.ts'
+import { seededRandom } from './random.ts'
+import { reservoir } from './reservoir.ts'
 import { rowsOf, type RowSet } from './row-set.ts'
 
 /** The vectors of one document encoder: exact by scan, fast by graph, and always up to date. */
@@ -16,7 +20,7 @@ export interface Space {
   delete(row: number): void
   /** The `k` rows nearest by cosine, best first, ties by `precedes`. */
   search(query: Vector, k: number, allowed: RowSet | undefined, precedes: (a: number, b: number) => boolean): number[]
-  /** Builds the graph for some milliseconds and returns whether there is more to do. */
+  /** Builds the graph, then measures how broadly it must be searched, for some milliseconds; returns whether there is more to do. */
   work(milliseconds: number): boolean
   /** Takes a loaded graph; rows that are missing in it, or `stale`, are added by `work`. */
   adopt(loaded: Graph, stale: readonly number[]): void
@@ -26,6 +30,8 @@ export interface Space {
 export interface SpaceOptions {
   /** Vectors from which on a graph pays. Below, a scan is as fast and needs no building. */
   readonly graphFrom: number
+  /** The share of the nearest that a graph is to find, in (0, 1). */
+  readonly recall: number
   readonly expected?: number
   /** @default one that measures */
   readonly planner?: Planner
@@ -35,7 +41,7 @@ export function space(
   number: number,
   name: string,
   dimensions: number,
-  { graphFrom, expected, planner = newPlanner() }: SpaceOptions,
+  { graphFrom, recall, expected, planner = newPlanner() }: SpaceOptions,
 ): Space {
   const vectors = arena(dimensions, { expected })
   let graph: Graph | undefined
@@ -43,11 +49,14 @@ export function space(
   const waiting = new Set<number>()
   /** Building failed, for want of memory say: scans answer everything. */
   let failed = false
+  const asked = reservoir(probeCount, seededRandom(number))
+  let measuring: Generator<void, Breadth, void> | undefined
 
   const wanted = (): boolean => vectors.size >= (graph ? graphFrom / 2 : graphFrom)
   const drop = (): void => {
     graph?.dispose()
     graph = undefined
+    measuring = undefined
     waiting.clear()
   }
   const start = (): void => {
@@ -79,6 +88,7 @@ export function space(
 
     search(query, k, allowed, precedes) {
       if (k === 0 || vectors.size === 0 || isZero(query)) return []
+      asked.offer(query)
       const best = topK<number>(k, precedes)
       const scan = (): number[] => {
         const few = allowed && allowed.size < vectors.size / 2
@@ -90,6 +100,7 @@ export function space(
         allowed: allowed ? Math.min(allowed.size, vectors.size) : vectors.size,
         waiting: waiting.size,
         dimensions,
+        breadth: (fetch) => breadthFor(fetch, graph?.breadth),
       }
       const plan = graph ? planner.choose(sizes, k) : ({ kind: 'scan' } as const)
       const begun = performance.now()
@@ -99,7 +110,8 @@ export function space(
       }
       if (plan.kind === 'scan' || !graph) return measured(scan())
 
-      for (const rows of [graph.nearest(query, plan.fetch), [...waiting]]) vectors.scan(query, Int32Array.from(rows), allowed, best)
+      vectors.scan(query, Int32Array.from(graph.nearest(query, plan.fetch)), allowed, best)
+      if (waiting.size > 0) vectors.scan(query, Int32Array.from(waiting), allowed, best)
       const enough = best.threshold() > 0
       const found = best.take()
       // Short of k, or down to where zeros belong: only a scan knows the rest.
@@ -117,6 +129,15 @@ export function space(
           if (performance.now() >= end) return true
           graph.set(row, vectors.get(row)!)
           waiting.delete(row)
+        }
+        if (!measuring && isOutdated(graph, recall, asked.vectors.length, probeCount))
+          measuring = measureBreadth({ arena: vectors, graph, asked: [...asked.vectors], recall })
+        while (measuring) {
+          if (performance.now() >= end) return true
+          const { done, value } = measuring.next()
+          if (!done) continue
+          graph.breadth = value
+          measuring = undefined
         }
       } catch {
         failed = true

@@ -18,8 +18,8 @@ const { values } = parseArgs({
     tables: { type: 'boolean', default: false },
   },
 })
-/** It wants an index. */
-const others = ['all', 'run', 'frameworks']
+/** They want an index, or a package that is not among the peers. */
+const others = ['all', 'run', 'frameworks', 'graphs']
 /** They read corpora. */
 const withData = ['indexing', 'query', 'concurrency', 'event-loop', 'search', 'filtered', 'open', 'scaling']
 const names = readdirSync(new URL('.', import.meta.url))

@@ -81,6 +81,11 @@ serve<EngineSetup>(async ({ model, dtype, texts, vectors, domains }) => {
     inOneCall: (asking: Asking) => timed(() => engine.retrieveMany(asking.queries, options(asking))),
     found: (asking: Asking) => found(engine, asking.queries, options(asking)),
     vectors: (queries: readonly string[]) => base.encode(queries),
+    /** How many experts the route of each question asks. */
+    async experts(queries: readonly string[]): Promise<number[]> {
+      const routes = await Promise.all(queries.map((query) => engine.route(query)))
+      return routes.map(({ experts }) => experts.length)
+    },
     delayAsking: ({ times, ...asking }: Asking & { times: number }) =>
       delayDuring(async () => {
         for (let i = 0; i < times; i++) await atOnce(asking)

@@ -14,7 +14,7 @@ export interface EmbeddedStoreOptions {
   readonly readOnly?: boolean
   /** How BM25 scores. Kept with the index. @default what the index was last opened with */
   readonly lexical?: LexicalOptions
-  /** Vectors from which on a space gets a graph, which is built in the background; below, and with `Infinity`, searches scan. @default 10,000 */
+  /** Vectors from which on a space gets a graph, which is built in the background; below, and with `Infinity`, searches scan. @default 25,000 */
   readonly graphFrom?: number
   /**
    * How vectors are kept: `float16` halves their room on disk and changes cosines by less than 0.001. Kept with the index: another
@@ -36,7 +36,7 @@ export interface EmbeddedStoreOptions {
  * @throws IndexLockedError, IndexNotFoundError, IndexReadOnlyError, IndexCorruptError, StorageError
  */
 export async function embeddedStore(directory: string, options: EmbeddedStoreOptions = {}): Promise<Store> {
-  const { readOnly = false, lexical, graphFrom = 10_000, recall = 0.99, vectors, signal } = options
+  const { readOnly = false, lexical, graphFrom = 25_000, recall = 0.99, vectors, signal } = options
   signal?.throwIfAborted()
   if (lexical) lexicalSettings(lexical)
   if (!(graphFrom >= 0)) throw new InvalidArgumentError('graphFrom', 'must be a number of 0 or more')

@@ -65,14 +65,14 @@ export function machine(): string {
   return `${cores.length} × ${cores[0]?.model.trim() ?? 'unknown processor'}, ${memory} GB, Node ${process.version}`
 }
 
-/** Short hash of the commit at hand, with `+` when files differ from it. */
+/** Short hash of the commit at hand, with `+` when files differ from it, those aside that benchmarks write. */
 export function commit(): string {
   const git = (command: string): string =>
     execSync(`git ${command}`, { stdio: ['ignore', 'pipe', 'ignore'] })
       .toString()
       .trim()
   try {
-    return `${git('rev-parse --short HEAD')}${git('status --porcelain --untracked-files=no') === '' ? '' : '+'}`
+    return `${git('rev-parse --short HEAD')}${git("status --porcelain --untracked-files=no -- . ':!bench/results' ':!docs/performance.md'") === '' ? '' : '+'}`
   } catch {
     return 'unknown'
   }

@@ -9,6 +9,7 @@ import {
   lowRankAdapter,
   onnxEncoder,
   openPilotfish,
+  textRouter,
   type Encoder,
   type Engine,
   type OpenExpert,
@@ -43,12 +44,15 @@ export interface Asking {
 /** Milliseconds of one question, by step. `wall` is what its caller waited, `experts` how many were asked. */
 export type QueryTimes = Retrieval['timings'] & { readonly wall: number; readonly experts: number }
 
+/** Vectors of a model with random weights are all alike and tell no domain from another: words decide, as fitting would find. */
+const byWords = textRouter([], { weights: { words: 1, similarity: 0, bias: 0 } })
+
 serve<EngineSetup>(async ({ model, dtype, texts, vectors, domains }) => {
   const base = await onnxEncoder(model, { dtype })
   const store = await embeddedStore(':memory:')
   for (const entries of batches(entriesOf(base.id, texts, readVectors(vectors)), 1_000)) await store.upsert(entries)
   const experts = Object.entries(domains).map(([name, queries], i): OpenExpert => ({ expert: adapterExpert(base, name, i), queries }))
-  const engine = await openPilotfish({ base, experts, store })
+  const engine = await openPilotfish({ base, experts, store, router: byWords })
   await settled()
 
   const options = ({ lexicalWeight, expert, topK = 10 }: Asking): object => ({

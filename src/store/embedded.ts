@@ -23,7 +23,7 @@ export interface EmbeddedStoreOptions {
   readonly vectors?: 'float32' | 'float16'
   /**
    * The share of the nearest that a search by graph is to find, on average at ten hits, in (0, 1]. How broadly it has to look for that is measured on
-   * the collection itself, in the background. 1 searches by scanning only. @default 0.99
+   * the collection itself, in the background. 1 searches by scanning only. @default 0.995
    */
   readonly recall?: number
   /** Gives up opening. */
@@ -36,7 +36,7 @@ export interface EmbeddedStoreOptions {
  * @throws IndexLockedError, IndexNotFoundError, IndexReadOnlyError, IndexCorruptError, StorageError
  */
 export async function embeddedStore(directory: string, options: EmbeddedStoreOptions = {}): Promise<Store> {
-  const { readOnly = false, lexical, graphFrom = 25_000, recall = 0.99, vectors, signal } = options
+  const { readOnly = false, lexical, graphFrom = 25_000, recall = 0.995, vectors, signal } = options
   signal?.throwIfAborted()
   if (lexical) lexicalSettings(lexical)
   if (!(graphFrom >= 0)) throw new InvalidArgumentError('graphFrom', 'must be a number of 0 or more')

@@ -52,7 +52,7 @@ export interface CollectionOptions {
   readonly lexical: LexicalOptions | undefined
   /** Vectors from which on a space gets a graph. */
   readonly graphFrom: number
-  /** The share of the nearest that a graph is to find, in (0, 1). @default 0.99 */
+  /** The share of the nearest that a graph is to find, in (0, 1). @default 0.995 */
   readonly recall?: number
   /** How a new index keeps its vectors. */
   readonly vectors?: VectorForm | undefined
@@ -64,7 +64,7 @@ export function openCollection({
   readOnly,
   lexical: options,
   graphFrom,
-  recall = 0.99,
+  recall = 0.995,
   vectors,
 }: CollectionOptions): Collection {
   if (options) lexicalSettings(options)

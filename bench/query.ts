@@ -3,9 +3,8 @@
  *
  *     npm run bench -- query [--json FILE] [--data DIR…] [--documents 50000] [--queries 200]
  *
- * The floor is told the tokens and has the query's vector before its pass is over; everything else is done by Pilotfish alone. The questions
- * are those whose route asks one expert, as the floor searches once; those that ask two are a row of their own. Contenders are processes of
- * their own that take turns, 20 questions at a time. A second table compares encoders on single questions.
+ * The floor is told the tokens and has the query's vector before its pass is over; everything else is done by Pilotfish alone. Contenders
+ * are processes of their own that take turns, 20 questions at a time. A second table compares encoders on single questions.
  */
 import { parseArgs } from 'node:util'
 import type { EngineSetup, QueryTimes } from './contenders/pilotfish-engine.ts'
@@ -38,11 +37,13 @@ const corpus = await readCorpus(values.data)
 const tokenize = tokenizerOf(model)
 const texts = corpus.documents.slice(0, count).map(({ text }) => text)
 const vectors = await vectorsOf(texts, randomMiniLm)
-const { domains, asked: candidates } = questionsOf(
+const { domains, asked } = questionsOf(
   // As long as most questions are; the generated tokenizer makes more tokens of a text than a learned one.
   corpus.queries.filter(({ text }) => lengthOf(text) >= 8 && lengthOf(text) <= 24),
-  { experts: 8, examples: 60, count: 3_000 },
+  { experts: 8, examples: 60, count: Number(values.queries) },
 )
+const tokens = asked.map(lengthOf)
+const short = asked.filter((text) => lengthOf(text) <= 16)
 const missing = peersInstalled ? [] : [howToInstall]
 
 // Both build their graphs now, each on one core.
@@ -59,13 +60,6 @@ const [ours, floor] = await Promise.all([
 ])
 const int8 = await startContender(engineFile, setup('int8'))
 
-const experts = await ours.ask<number[]>('experts', candidates)
-const asking = (count: number): string[] => candidates.filter((_, i) => experts[i] === count).slice(0, Number(values.queries))
-const [asked, askedOfTwo] = [asking(1), asking(2)]
-if (asked.length < chunk) throw new Error('Hardly any question is routed to one expert: give more data.')
-const tokens = asked.map(lengthOf)
-const short = asked.filter((text) => lengthOf(text) <= 16)
-
 const asVectors = await ours.ask<Float32Array[]>('vectors', asked)
 await floor.ask('hold', { queries: asked, vectors: asVectors })
 const documents = readVectors(vectors)
@@ -78,12 +72,12 @@ const tuned = await narrowest(recall, exact, async (breadth) => {
 
 const steps: Record<string, QueryTimes[]> = {}
 const floorSteps: Record<string, { embed: number; search: number }[]> = {}
-const ask = (name: string, contender: Contender, options: object, questions = asked) => {
+const ask = (name: string, contender: Contender, options: object) => {
   let at = 0
   return [
     name,
     async () => {
-      const times = await contender.ask<QueryTimes[]>('each', { queries: next(at++, questions), topK: k, ...options })
+      const times = await contender.ask<QueryTimes[]>('each', { queries: next(at++), topK: k, ...options })
       ;(steps[name] ??= []).push(...times)
       return times.map(({ wall }) => wall)
     },
@@ -109,10 +103,9 @@ const askFloor = (plan: number) => {
 }
 const dense = ask('routed, vectors only', ours, { lexicalWeight: 0 })
 const fused = ask('routed, fused with BM25', ours, { lexicalWeight: 0.3 })
-const both = askedOfTwo.length < chunk ? [] : [ask('routed to two experts, vectors only', ours, { lexicalWeight: 0 }, askedOfTwo)]
 const quick = ask('routed, vectors only, int8', int8, { lexicalWeight: 0 })
 const quickFused = ask('routed, fused with BM25, int8', int8, { lexicalWeight: 0.3 })
-const whole = [dense, fused, ...both, quick, quickFused, ...plans.map((_, plan) => askFloor(plan))] as const
+const whole = [dense, fused, quick, quickFused, ...plans.map((_, plan) => askFloor(plan))] as const
 // Sessions and graphs have been asked before anything counts.
 await inTurn(whole, 1)
 for (const of of [steps, floorSteps]) for (const name of Object.keys(of)) delete of[name]
@@ -152,8 +145,8 @@ report({
     bestBare,
   },
   data:
-    `MiniLM-L6 shape, random weights; ${asked.length} questions routed to one expert, of ${Math.min(...tokens)} to ${Math.max(...tokens)} tokens (median ` +
-    `${quantile(tokens, 0.5)}), ${Object.keys(domains).length} adapter experts; ${texts.length} of ${corpus.source}, vectors by ${randomMiniLm.name}; ` +
+    `MiniLM-L6 shape, random weights; ${asked.length} questions of ${Math.min(...tokens)} to ${Math.max(...tokens)} tokens (median ` +
+    `${quantile(tokens, 0.5)}), ${Object.keys(domains).length} adapter experts of which each question asks one; ${texts.length} of ${corpus.source}, vectors by ${randomMiniLm.name}; ` +
     `recall@${k} ${recall.toFixed(3)} (floor ${tuned.recall.toFixed(3)} at ef ${tuned.breadth})`,
   tables: [
     table(

@@ -55,7 +55,7 @@ async function begun(index: string): Promise<void> {
 const stored = async (index: string, pack: string) =>
   JSON.parse((await finish(start('info', '--index', index, '--pack', pack, '--json'))).stdout) as { documents: number }
 
-describe('the process', () => {
+describe('the process', { timeout: 60_000 }, () => {
   it('is no failure when the reader of its output has seen enough', async () => {
     const child = start('add', '--help')
     child.stdout!.destroy()
@@ -66,7 +66,8 @@ describe('the process', () => {
   it('finds what it added, and answers while another process writes', async () => {
     const [index, pack] = [join(folder(), 'index'), tinyPack()]
     const first = await finish(start('add', manyDocuments(50), '--index', index, '--pack', pack, '--json'))
-    const writer = start('add', manyDocuments(20_000), '--index', index, '--pack', pack, '--quiet', '--batch-size', '50')
+    // More than it can write before the others have come.
+    const writer = start('add', manyDocuments(400_000), '--index', index, '--pack', pack, '--quiet', '--batch-size', '50')
     const done = finish(writer)
     await begun(index)
 

@@ -49,6 +49,29 @@ describe('an arena', () => {
     for (const query of queries) expect(scanned(rounded, query, k)).toEqual(sorted(query, k))
   })
 
+  it('finds the best where vectors lie about one direction, and later ones about another', () => {
+    const [first, second] = [made(), made()]
+    const about = (direction: Vector): Vector => normalize(direction.map((value) => value + (random() - 0.5) * 0.02))
+    const narrow = Array.from({ length: 5000 }, (_, i) => about(i < 2000 ? first : second))
+    const rows = arena(dimensions, { roundedFrom: 100 })
+    for (const [row, vector] of narrow.entries()) {
+      rows.set(row, vector)
+      if (![99, 500, 3000, 4999].includes(row)) continue
+      for (const query of [about(first), about(second), second]) {
+        const best = narrow.slice(0, row + 1).map((each, place) => ({ place, cosine: Math.max(-1, Math.min(1, dot(query, each))) }))
+        best.sort((a, b) => b.cosine - a.cosine || a.place - b.place)
+        expect(scanned(rows, query, 10)).toEqual(best.slice(0, 10).map(({ place }) => place))
+      }
+    }
+  })
+
+  it('makes the copy when it is asked, where fewer vectors came than were expected', () => {
+    const fewer = arena(dimensions, { expected: 100_000, roundedFrom: 10 })
+    vectors.forEach((vector, row) => fewer.set(row * 2, vector))
+
+    for (const query of queries) expect(scanned(fewer, query, 10)).toEqual(sorted(query, 10))
+  })
+
   it('finds the best of a list of rows, and of a set', () => {
     const third = Int32Array.from(vectors.keys(), (i) => 2 * i).filter((row) => row % 6 === 0)
     const set = rowSet(third, 8000)

@@ -9,8 +9,8 @@ function made(dimensions: number, size = 1): Vector {
   return normalize(Float32Array.from({ length: dimensions }, () => random() - 0.5)).map((value) => value * size)
 }
 
-function filled(vectors: readonly Vector[], most?: number): RoundedRows {
-  const rows = roundedRows(vectors[0]!.length, 1, most)!
+function filled(vectors: readonly Vector[], options: { most?: number; centre?: Vector } = {}): RoundedRows {
+  const rows = roundedRows(vectors[0]!.length, { expected: 1, ...options })!
   vectors.forEach((vector, place) => rows.set(place, vector))
   return rows
 }
@@ -59,6 +59,30 @@ describe('rounded rows', () => {
     expect(Math.max(...vectors.map((vector, i) => bounds[i]! - dot(query, vector)))).toBeLessThan(0.02)
   })
 
+  it('are ten times as close where all vectors have one direction and that is the centre', () => {
+    const centre = made(384)
+    const near = (): Vector => normalize(centre.map((value) => value + (random() - 0.5) * 0.01))
+    const vectors = Array.from({ length: 300 }, near)
+    const query = near()
+    const excess = (rows: RoundedRows): number => {
+      const bounds = allBounds(rows, query, vectors.length)
+      return Math.max(...vectors.map((vector, i) => bounds[i]! - dot(query, vector)))
+    }
+
+    expect(excess(filled(vectors, { centre })) * 10).toBeLessThan(excess(filled(vectors)))
+  })
+
+  it.each([1, 1e-10, 100])('bound products from above around any centre, also one of length %d far away', (size) => {
+    const centre = made(100, size)
+    const vectors = [new Float32Array(100), centre, centre.map((value) => -value), ...Array.from({ length: 200 }, () => made(100))]
+    const rows = filled(vectors, { centre })
+
+    for (const query of [made(100), made(100, 50), made(100, 1e-3), centre, centre.map((value) => -value)]) {
+      const bounds = allBounds(rows, query, vectors.length)
+      expect(vectors.filter((vector, i) => bounds[i]! < dot(query, vector))).toEqual([])
+    }
+  })
+
   it('grow as they come, and bound any list of places as they bound all', () => {
     const vectors = Array.from({ length: 5000 }, () => made(20))
     const rows = filled(vectors)
@@ -75,7 +99,7 @@ describe('rounded rows', () => {
     const query = made(16)
     const one = filled(vectors)
     // Two pages hold 4,900 rows of 24 bytes beside the scratch; this holds a thousand.
-    const several = filled(vectors, 2 * 16 + 3 * 4 * block + 1004 * 24)
+    const several = filled(vectors, { most: 2 * 16 + 3 * 4 * block + 1004 * 24 })
     // The margin grows with the longest vector of all, which both have seen.
     const places = Int32Array.from([2999, 0, 999, 1000, 1001, 5, 2000, 1999])
 
@@ -84,7 +108,7 @@ describe('rounded rows', () => {
   })
 
   it('have no room where one row exceeds a memory', () => {
-    expect(roundedRows(1000, 1, 2000)).toBeUndefined()
-    expect(roundedRows(2 ** 25, 1)).toBeUndefined()
+    expect(roundedRows(1000, { expected: 1, most: 2000 })).toBeUndefined()
+    expect(roundedRows(2 ** 25, { expected: 1 })).toBeUndefined()
   })
 })

@@ -5,7 +5,8 @@ import { boundKernel, type BoundKernel } from './rounded-kernel.ts'
 /**
  * Copies of vectors with 8 bits an element, by place: a quarter of the memory to look through, and four times the products an instruction.
  * They bound each product from above, proven from how far every copy is from its vector, so a scan that looks closer only where the
- * bound demands it finds exactly what a scan of everything finds.
+ * bound demands it finds exactly what a scan of everything finds. What is kept is how a vector differs from a centre: many models
+ * give all texts vectors of about one direction, of which what matters would be lost in rounding.
  */
 export interface RoundedRows {
   set(place: number, vector: Vector): void
@@ -28,12 +29,20 @@ export const mostBytes = 65_535 * pageBytes
 /** Where nothing is: no memory for more copies, or no vector instructions. */
 export type MaybeRounded = RoundedRows | undefined
 
+export interface RoundedOptions {
+  /** Vectors that will come: they need no growth. */
+  readonly expected: number
+  /** What vectors are likely to be near; their mean is best. Any other serves, with bounds that are less close. @default zeros */
+  readonly centre?: Vector
+  /** Bytes of one memory. @default what WebAssembly allows */
+  readonly most?: number
+}
+
 /**
  * Room for copies of so many vectors, or more as they come.
- * @param most Bytes of one memory
  * @returns `undefined` where the processor or the engine has no means for it, or there is no memory
  */
-export function roundedRows(dimensions: number, expected: number, most = mostBytes): MaybeRounded {
+export function roundedRows(dimensions: number, { expected, centre, most = mostBytes }: RoundedOptions): MaybeRounded {
   const width = 16 * Math.ceil(dimensions / 16)
   // A sum of products in 32 bits holds as many as this of the largest values.
   const largestQuery = Math.min(32_767, Math.floor((2 ** 31 - 1) / (largestValue * width)))
@@ -45,7 +54,9 @@ export function roundedRows(dimensions: number, expected: number, most = mostByt
   } catch {
     return undefined
   }
-  /** Length of the longest vector there ever was, with its error. */
+  const middle = Float64Array.from(centre ?? new Float64Array(dimensions))
+  const difference = new Float64Array(dimensions)
+  /** Length of the longest difference from the centre there ever was, with its error. */
   let longest = 0
 
   const shelfOf = (place: number): Shelf => {
@@ -55,15 +66,18 @@ export function roundedRows(dimensions: number, expected: number, most = mostByt
 
   return {
     set(place, vector) {
-      const { length, error } = shelfOf(place).set(place % perShelf, vector)
+      for (let i = 0; i < dimensions; i++) difference[i] = vector[i]! - middle[i]!
+      const { length, error } = shelfOf(place).set(place % perShelf, difference)
       longest = Math.max(longest, length + error)
     },
 
     ask(query) {
       const values = new Int16Array(width)
       const { step, length, error } = round(query, values, largestQuery)
-      // Float arithmetic rounds seven times at most, by less than a sixteen-millionth each.
-      const margin = longest * (error + 1e-6 * length)
+      let atCentre = 0
+      for (let i = 0; i < dimensions; i++) atCentre += query[i]! * middle[i]!
+      // Float arithmetic rounds eight times at most, by less than a sixteen-millionth each.
+      const margin = atCentre + longest * (error + 1e-6 * length) + 1e-6 * Math.abs(atCentre)
       for (const each of shelves) each.query.set(values)
       const part = (place: number): number => Math.floor(place / perShelf)
       const out = new Float32Array(block)
@@ -96,7 +110,7 @@ export function roundedRows(dimensions: number, expected: number, most = mostByt
 /** One memory: a query, a list of places, bounds, and the rows. */
 interface Shelf {
   readonly query: Int16Array
-  set(place: number, vector: Vector): { readonly length: number; readonly error: number }
+  set(place: number, difference: Float64Array): { readonly length: number; readonly error: number }
   /** Of `places`, else of consecutive ones. */
   bound(places: Int32Array | undefined, from: number, count: number, step: number, length: number, margin: number): Float32Array
 }
@@ -126,7 +140,7 @@ function shelf(width: number, expected: number): Shelf {
   return {
     query: new Int16Array(memory.buffer, 0, width),
 
-    set(place, vector) {
+    set(place, difference) {
       // The kernel takes places by fours.
       const end = atRows + (place + 4) * stride
       if (end > bytes.length) {
@@ -134,7 +148,7 @@ function shelf(width: number, expected: number): Shelf {
         bytes = new Int8Array(memory.buffer)
         floats = new Float32Array(memory.buffer)
       }
-      const { step, length, error } = round(vector, rounded, largestValue)
+      const { step, length, error } = round(difference, rounded, largestValue)
       const at = atRows + place * stride
       bytes.set(rounded, at)
       floats[(at + width) / 4] = step
@@ -158,7 +172,11 @@ function shelf(width: number, expected: number): Shelf {
 const growthPages = 16
 
 /** Rounds to whole numbers up to `largest`, and measures in float64 what that lost: `error` is the length of the difference. */
-function round(vector: Vector, out: Int8Array | Int16Array, largest: number): { step: number; length: number; error: number } {
+function round(
+  vector: Vector | Float64Array,
+  out: Int8Array | Int16Array,
+  largest: number,
+): { step: number; length: number; error: number } {
   const n = vector.length
   let most = 0
   for (let i = 0; i < n; i++) {

@@ -4,10 +4,11 @@ import { startWorker } from '../worker.ts'
 import { checkEntries, checkIds, checkPage, checkQueries, checkSelection } from './checks.ts'
 import type { RowWithSpaces, SampleMessage } from './embedded/collection.ts'
 import { toDocument } from './embedded/documents.ts'
+import { joinedCalls } from './embedded/joined.ts'
 import { exitGate } from '../exit-gate.ts'
 import { packEntries, packQueries, unpackResults, type OpenMessage, type ResultsMessage } from './embedded/messages.ts'
 import { lexicalSettings } from './lexical/bm25.ts'
-import type { LexicalOptions, Store, StoredDocument, StoreInfo } from './store.ts'
+import type { LexicalOptions, Store, StoredDocument, StoreInfo, StoreQuery, StoreResult } from './store.ts'
 
 export interface EmbeddedStoreOptions {
   /** Searches an index while another process may be writing it; sees what that one commits. @default false */
@@ -62,9 +63,25 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
   }
 
   let closed = false
-  const request = async <T>(method: string, argument: unknown, signal?: AbortSignal, transfer: ArrayBuffer[] = []): Promise<T> => {
+  const send = async <T>(method: string, argument: unknown, signal?: AbortSignal, transfer: ArrayBuffer[] = []): Promise<T> => {
     if (closed) throw new ClosedError('The store')
     return worker.request<T>(method, argument, { signal, transfer })
+  }
+
+  const searches = joinedCalls<StoreQuery, StoreResult>(async (queries, signal) => {
+    const message = packQueries(queries)
+    const results = await send<ResultsMessage>('search', message, signal, [message.values.buffer])
+    return unpackResults(
+      results,
+      queries.map(({ vectors }) => vectors.length),
+    )
+  }, searchedTogether)
+  const gets = joinedCalls<string, RowWithSpaces | undefined>((ids, signal) => send('get', ids, signal), mostIds)
+  /** What was asked first is answered first. */
+  const request: typeof send = (...message) => {
+    searches.flush()
+    gets.flush()
+    return send(...message)
   }
 
   return {
@@ -89,12 +106,8 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
 
     async search(queries, { signal } = {}) {
       checkQueries(queries, new Map())
-      const message = packQueries(queries)
-      const results = await request<ResultsMessage>('search', message, signal, [message.values.buffer])
-      return unpackResults(
-        results,
-        queries.map(({ vectors }) => vectors.length),
-      )
+      gets.flush()
+      return searches.call(queries, signal)
     },
 
     expect(texts) {
@@ -103,7 +116,8 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
 
     async get(ids, { signal } = {}) {
       checkIds(ids)
-      return (await request<(RowWithSpaces | undefined)[]>('get', ids, signal)).map((row) => row && describe(row))
+      searches.flush()
+      return (await gets.call(ids, signal)).map((row) => row && describe(row))
     },
 
     async scan(page, { signal } = {}) {
@@ -123,11 +137,18 @@ export async function embeddedStore(directory: string, options: EmbeddedStoreOpt
     },
 
     async close() {
+      searches.flush()
+      gets.flush()
       closed = true
       await worker.close().finally(release)
     },
   }
 }
+
+/** Searches that are joined: what profits from being looked at together, and few enough that the first does not wait long for the last. */
+const searchedTogether = 4
+/** Documents that are asked for in one message. */
+const mostIds = 1024
 
 function describe(row: RowWithSpaces): StoredDocument {
   return { document: toDocument(row), hash: row.hash, spaces: row.spaces }

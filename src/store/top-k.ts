@@ -1,5 +1,7 @@
 /** Keeps the best `k` of the items offered. Equal scores are decided by `precedes`, so a result never depends on the order of offers. */
 export interface TopK<Item> {
+  /** How many are kept. */
+  readonly k: number
   offer(item: Item, score: number): void
   /** The worst score that is still kept; -Infinity until `k` items are. Nothing below it needs to be offered. */
   threshold(): number
@@ -36,6 +38,7 @@ export function topK<Item>(k: number, precedes: (a: Item, b: Item) => boolean): 
   }
 
   return {
+    k,
     offer(item, score) {
       if (items.length < k) {
         items.push(item)

@@ -99,12 +99,19 @@ describe('rounded rows', () => {
     const query = made(16)
     const one = filled(vectors)
     // Two pages hold 4,900 rows of 24 bytes beside the scratch; this holds a thousand.
-    const several = filled(vectors, { most: 2 * 16 + 3 * 4 * block + 1004 * 24 })
+    const several = filled(vectors, { most: 4 * (2 * 16 + 12) + 6 * 4 * block + 1004 * 24 })
     // The margin grows with the longest vector of all, which both have seen.
     const places = Int32Array.from([2999, 0, 999, 1000, 1001, 5, 2000, 1999])
 
     expect(allBounds(several, query, 3000)).toEqual(allBounds(one, query, 3000))
     expect([...several.ask(query).chosen(places)]).toEqual([...one.ask(query).chosen(places)])
+  })
+
+  it.each([1, 2, 3, 4, 5, 9])('bound %d queries together as they bound each', (count) => {
+    const vectors = Array.from({ length: 2501 }, () => made(40))
+    const queries = Array.from({ length: count }, (_, i) => made(40, i + 1))
+    for (const rows of [filled(vectors), filled(vectors, { centre: made(40), most: 4 * (2 * 48 + 12) + 6 * 4 * block + 1004 * 56 })])
+      for (const [i, bounds] of rows.askTogether(queries, 2501).entries()) expect([...bounds]).toEqual(allBounds(rows, queries[i]!, 2501))
   })
 
   it('have no room where one row exceeds a memory', () => {

@@ -1,5 +1,5 @@
 import type { Vector } from '../../vector.ts'
-import type { TopK } from '../top-k.ts'
+import { topK, type TopK } from '../top-k.ts'
 import { block, roundedRows, type Bounds, type RoundedRows } from './rounded.ts'
 import { has, type RowSet } from './row-set.ts'
 
@@ -25,6 +25,8 @@ export interface Arena {
    * of all rows without them. The query is not zeros.
    */
   scan(query: Vector, rows: Int32Array | undefined, allowed: RowSet | undefined, best: TopK<number>): void
+  /** Looks at all rows for several queries at once, for scans that follow with the same query objects; kept until a vector changes. */
+  prepare(queries: readonly Vector[]): void
 }
 
 export interface ArenaOptions {
@@ -41,6 +43,10 @@ const chunkFloats = 2 ** 20
 const recentring = 4
 /** … up to this many, for it keeps searches waiting: some 0.1 s at 384 dimensions. */
 const mostRecentred = 50_000
+/** Bounds that are looked at together. */
+const mostBounds = 64 * block
+/** Bounds that are kept for scans that follow, of four bytes each. */
+const mostPrepared = 2 ** 22
 /** Fewer rows than this are compared at once, without a look at their bounds. */
 const fewRows = 64
 
@@ -57,6 +63,9 @@ export function arena(dimensions: number, { expected = 64, roundedFrom = 1024 }:
   /** `null` where there can be none. */
   let rounded: RoundedRows | null | undefined
   let recentredFrom = Infinity
+  let scratch = new Float32Array(0)
+  /** Bounds of all places by query. */
+  const prepared = new Map<Vector, Float32Array>()
 
   const placed = (row: number): number => placeOf[row] ?? none
   const chunkOf = (place: number): Float32Array => chunks[place >>> chunkBits]!
@@ -102,6 +111,7 @@ export function arena(dimensions: number, { expected = 64, roundedFrom = 1024 }:
     },
     has: (row) => placed(row) !== none,
     set(row, vector) {
+      prepared.clear()
       let place = placed(row)
       if (place === none) {
         place = allocate()
@@ -116,6 +126,7 @@ export function arena(dimensions: number, { expected = 64, roundedFrom = 1024 }:
     delete(row) {
       const place = placed(row)
       if (place === none) return
+      prepared.clear()
       placeOf[row] = none
       rowOf[place] = none
       listed = undefined
@@ -138,33 +149,58 @@ export function arena(dimensions: number, { expected = 64, roundedFrom = 1024 }:
     },
     rows: () => (listed ??= free.length === 0 ? rowOf.subarray(0, used) : rowOf.subarray(0, used).filter((row) => row !== none)),
 
+    prepare(queries) {
+      prepared.clear()
+      round()
+      if (!rounded || used < fewRows || used * queries.length > mostPrepared) return
+      const bounds = rounded.askTogether(queries, used)
+      for (const [i, query] of queries.entries()) prepared.set(query, bounds[i]!)
+    },
+
     scan(query, rows, allowed, best) {
-      let threshold = best.threshold()
+      const isAsked = (place: number): boolean => rowOf[place] !== none && (!allowed || has(allowed, rowOf[place]!))
       const compare = (place: number): void => {
-        const row = rowOf[place]!
-        if (row === none || (allowed && !has(allowed, row))) return
         const similarity = dotAt(query, chunkOf(place), startOf(place))
-        if (similarity < threshold) return
-        best.offer(row, similarity)
-        threshold = best.threshold()
+        if (similarity >= best.threshold()) best.offer(rowOf[place]!, similarity)
       }
-      /** Compares the places whose bounds reach the threshold. Sums are cut at -1, bounds are not. */
+      /** Those with the highest bounds come first: the best of them leave few others to compare. */
       const compareBounded = (bounds: Float32Array, placeAt: (i: number) => number): void => {
-        for (let i = 0; i < bounds.length; i++) if (!(bounds[i]! < threshold) || threshold <= -1) compare(placeAt(i))
+        const highest = topK<number>(best.k, () => false)
+        let floor = best.threshold()
+        for (let i = 0; i < bounds.length; i++) {
+          if (!(bounds[i]! > floor) || !isAsked(placeAt(i))) continue
+          highest.offer(i, bounds[i]!)
+          floor = Math.max(floor, highest.threshold())
+        }
+        const compared = new Set(highest.take())
+        for (const i of compared) compare(placeAt(i))
+        const threshold = best.threshold()
+        // Cosines are cut at -1, bounds are not. A bound may be NaN where numbers overflow.
+        const least = threshold > -1 ? threshold : -Infinity
+        for (let i = 0; i < bounds.length; i++) if (!(bounds[i]! < least) && !compared.has(i) && isAsked(placeAt(i))) compare(placeAt(i))
       }
 
       round()
+      const ready = rows ? undefined : prepared.get(query)
+      if (ready) return compareBounded(ready, (i) => i)
       const places = rows && placesOf(rows)
       const count = places?.length ?? used
       const bounds: Bounds | undefined = rounded && count >= fewRows ? rounded.ask(query) : undefined
       if (!bounds) {
-        for (let i = 0; i < count; i++) compare(places ? places[i]! : i)
+        for (let i = 0; i < count; i++) {
+          const place = places ? places[i]! : i
+          if (isAsked(place)) compare(place)
+        }
         return
       }
-      for (let from = 0; from < count; from += block) {
-        const now = Math.min(block, count - from)
-        if (places) compareBounded(bounds.chosen(places.subarray(from, from + now)), (i) => places[from + i]!)
-        else compareBounded(bounds.consecutive(from, now), (i) => from + i)
+      if (scratch.length < Math.min(mostBounds, count)) scratch = new Float32Array(Math.min(mostBounds, count))
+      for (let from = 0; from < count; from += mostBounds) {
+        const now = Math.min(mostBounds, count - from)
+        for (let at = 0; at < now; at += block) {
+          const [start, length] = [from + at, Math.min(block, now - at)]
+          scratch.set(places ? bounds.chosen(places.subarray(start, start + length)) : bounds.consecutive(start, length), at)
+        }
+        compareBounded(scratch.subarray(0, now), (i) => (places ? places[from + i]! : from + i))
       }
     },
   }

@@ -23,6 +23,8 @@ export interface Collection {
   upsert(entries: EntriesMessage): void
   delete(selection: Selection): number
   search(query: StoreQuery): FoundMessage
+  /** Looks ahead for searches that follow with these very objects. */
+  prepareVectors(queries: readonly StoreQuery[]): void
   /** Scores a text ahead, for a search that follows. */
   prepare(text: string): void
   get(ids: readonly string[]): (RowWithSpaces | undefined)[]
@@ -235,6 +237,19 @@ export function openCollection({
           const result = search(mirror, query.filter && metadata.select(query.filter, mirror.alive()), query)
           const first = query.documents ? result.candidates.slice(0, query.documents) : []
           return { result, rows: first.map(({ id }) => documents.find(id)!) }
+        }),
+
+      prepareVectors: (queries) =>
+        reading(() => {
+          const open = queries.filter(({ filter }) => !filter)
+          const k = Math.max(0, ...open.map(({ topK }) => topK))
+          for (const space of mirror.spaces.values()) {
+            const vectors = open.flatMap((query) => query.vectors.filter((part) => part.space === space.name).map(({ vector }) => vector))
+            space.prepare(
+              vectors.filter(({ length }) => length === space.dimensions),
+              k,
+            )
+          }
         }),
 
       prepare: (text) => reading(() => mirror.postings.prepare(text)),

@@ -1,6 +1,6 @@
 import type { Vector } from '../../vector.ts'
 import { growingMemory, pageBytes, type GrowingMemory } from '../../wasm/memory.ts'
-import { boundKernel, type BoundKernel } from './rounded-kernel.ts'
+import { boundKernels, together, type BoundKernels } from './rounded-kernel.ts'
 
 /**
  * Copies of vectors with 8 bits an element, by place: a quarter of the memory to look through, and four times the products an instruction.
@@ -12,6 +12,8 @@ export interface RoundedRows {
   set(place: number, vector: Vector): void
   /** Bounds for one query, until the next. A query of zeros, or one that is not finite, has none. */
   ask(query: Vector): Bounds
+  /** Bounds of several queries for all places below `count`, query by query: of four at once it takes 0.6 of the time. */
+  askTogether(queries: readonly Vector[], count: number): Float32Array[]
 }
 
 export interface Bounds {
@@ -73,11 +75,7 @@ export function roundedRows(dimensions: number, { expected, centre, most = mostB
 
     ask(query) {
       const values = new Int16Array(width)
-      const { step, length, error } = round(query, values, largestQuery)
-      let atCentre = 0
-      for (let i = 0; i < dimensions; i++) atCentre += query[i]! * middle[i]!
-      // Float arithmetic rounds eight times at most, by less than a sixteen-millionth each.
-      const margin = atCentre + longest * (error + 1e-6 * length) + 1e-6 * Math.abs(atCentre)
+      const { step, length, margin } = factsOf(query, values)
       for (const each of shelves) each.query.set(values)
       const part = (place: number): number => Math.floor(place / perShelf)
       const out = new Float32Array(block)
@@ -104,31 +102,61 @@ export function roundedRows(dimensions: number, { expected, centre, most = mostB
         },
       }
     },
+
+    askTogether(queries, count) {
+      const all = queries.map(() => new Float32Array(count))
+      for (let first = 0; first < queries.length; first += together) {
+        const group = queries.slice(first, first + together)
+        const values = new Int16Array(together * width)
+        const facts = new Float32Array(together * 3)
+        for (const [i, query] of group.entries()) {
+          const { step, length, margin } = factsOf(query, values.subarray(i * width, (i + 1) * width))
+          facts.set([step, length, margin], 3 * i)
+        }
+        for (const [index, each] of shelves.entries()) {
+          const outs = all.slice(first, first + together).map((out) => out.subarray(index * perShelf))
+          each.boundTogether(values, facts, Math.min(perShelf, count - index * perShelf), outs)
+        }
+      }
+      return all
+    },
+  }
+
+  /** Rounds a query, and tells what its bounds are made with. */
+  function factsOf(query: Vector, out: Int16Array): { step: number; length: number; margin: number } {
+    const { step, length, error } = round(query, out, largestQuery)
+    let atCentre = 0
+    for (let i = 0; i < dimensions; i++) atCentre += query[i]! * middle[i]!
+    // Float arithmetic rounds eight times at most, by less than a sixteen-millionth each.
+    return { step, length, margin: atCentre + longest * (error + 1e-6 * length) + 1e-6 * Math.abs(atCentre) }
   }
 }
 
-/** One memory: a query, a list of places, bounds, and the rows. */
+/** One memory: queries, what their bounds are made with, a list of places, bounds, and the rows. */
 interface Shelf {
   readonly query: Int16Array
   set(place: number, difference: Float64Array): { readonly length: number; readonly error: number }
   /** Of `places`, else of consecutive ones. */
   bound(places: Int32Array | undefined, from: number, count: number, step: number, length: number, margin: number): Float32Array
+  /** Of as many queries as there are `outs`, for the first `count` places. */
+  boundTogether(values: Int16Array, facts: Float32Array, count: number, outs: readonly Float32Array[]): void
 }
 
 const largestValue = 127
 
 function scratchBytes(width: number): number {
-  return 2 * width + 3 * 4 * block
+  return together * (2 * width + 3 * 4) + (2 + together) * 4 * block
 }
 
 function shelf(width: number, expected: number): Shelf {
   const stride = width + 8
-  const atCounting = 2 * width
+  const atFacts = together * 2 * width
+  const atCounting = atFacts + together * 3 * 4
   const atChosen = atCounting + 4 * block
   const atOut = atChosen + 4 * block
-  const atRows = atOut + 4 * block
+  const atRows = atOut + together * 4 * block
   const memory: GrowingMemory = growingMemory(atRows + expected * stride)
-  const kernel: BoundKernel = boundKernel(memory)
+  const kernels: BoundKernels = boundKernels(memory)
   const counting = new Int32Array(memory.buffer, atCounting, block).map((_, i) => i)
   new Int32Array(memory.buffer, atCounting, block).set(counting)
   const chosen = new Int32Array(memory.buffer, atChosen, block)
@@ -162,8 +190,19 @@ function shelf(width: number, expected: number): Shelf {
         chosen.set(places)
       }
       const list = places ? atChosen : atCounting
-      kernel(list, list + 16 * Math.ceil(count / 4), 0, atOut, atRows + from * stride, stride, width, step, length, margin)
+      kernels.bound(list, list + 16 * Math.ceil(count / 4), 0, atOut, atRows + from * stride, stride, width, step, length, margin)
       return out.subarray(0, count)
+    },
+
+    boundTogether(values, facts, count, outs) {
+      new Int16Array(memory.buffer, 0, together * width).set(values)
+      new Float32Array(memory.buffer, atFacts, together * 3).set(facts)
+      for (let from = 0; from < count; from += block) {
+        const now = Math.min(block, count - from)
+        const start = atRows + from * stride
+        kernels.boundTogether(start, start + 2 * Math.ceil(now / 2) * stride, 0, atFacts, atOut, 4 * block, stride, width)
+        for (const [i, result] of outs.entries()) result.set(new Float32Array(memory.buffer, atOut + i * 4 * block, now), from)
+      }
     },
   }
 }

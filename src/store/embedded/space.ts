@@ -4,7 +4,7 @@ import { arena, type Arena } from './arena.ts'
 import { breadthFor, isOutdated, type Breadth } from './breadth.ts'
 import { graph as newGraph, type Graph } from './graph.ts'
 import { measureBreadth, probeCount } from './measure-breadth.ts'
-import { planner as newPlanner, type Planner, type PlanSizes } from './planner.ts'
+import { planner as newPlanner, type Plan, type Planner, type PlanSizes } from './planner.ts'
 import { seededRandom } from './random.ts'
 import { reservoir } from './reservoir.ts'
 import { rowsOf, type RowSet } from './row-set.ts'
@@ -20,6 +20,8 @@ export interface Space {
   delete(row: number): void
   /** The `k` rows nearest by cosine, best first, ties by `precedes`. */
   search(query: Vector, k: number, allowed: RowSet | undefined, precedes: (a: number, b: number) => boolean): number[]
+  /** Looks ahead for searches of `k` rows that follow with the same query objects and no filter: several together take less time than each alone. */
+  prepare(queries: readonly Vector[], k: number): void
   /** Builds the graph, then measures how broadly it must be searched, for some milliseconds; returns whether there is more to do. */
   work(milliseconds: number): boolean
   /** Takes a loaded graph; rows that are missing in it, or `stale`, are added by `work`. */
@@ -37,6 +39,9 @@ export interface SpaceOptions {
   readonly planner?: Planner
 }
 
+/** Two are as soon looked at alone. */
+const fewTogether = 3
+
 export function space(
   number: number,
   name: string,
@@ -49,6 +54,8 @@ export function space(
   const waiting = new Set<number>()
   /** Building failed, for want of memory say: scans answer everything. */
   let failed = false
+  /** Milliseconds that looking ahead took for each of these queries. */
+  const ahead = new Map<Vector, number>()
   const asked = reservoir(probeCount, seededRandom(number))
   let measuring: Generator<void, Breadth, void> | undefined
 
@@ -64,6 +71,15 @@ export function space(
     graph = newGraph(dimensions)
     for (const row of vectors.rows()) if (!vectors.isZero(row)) waiting.add(row)
   }
+
+  const sizesFor = (allowed: RowSet | undefined): PlanSizes => ({
+    vectors: vectors.size,
+    allowed: allowed ? Math.min(allowed.size, vectors.size) : vectors.size,
+    waiting: waiting.size,
+    dimensions,
+    breadth: (fetch) => breadthFor(fetch, graph?.breadth),
+  })
+  const planFor = (sizes: PlanSizes, k: number): Plan => (graph ? planner.choose(sizes, k) : { kind: 'scan' })
 
   return {
     number,
@@ -95,17 +111,11 @@ export function space(
         vectors.scan(query, few ? rowsOf(allowed) : undefined, few ? undefined : allowed, best)
         return best.take()
       }
-      const sizes: PlanSizes = {
-        vectors: vectors.size,
-        allowed: allowed ? Math.min(allowed.size, vectors.size) : vectors.size,
-        waiting: waiting.size,
-        dimensions,
-        breadth: (fetch) => breadthFor(fetch, graph?.breadth),
-      }
-      const plan = graph ? planner.choose(sizes, k) : ({ kind: 'scan' } as const)
+      const sizes = sizesFor(allowed)
+      const plan = planFor(sizes, k)
       const begun = performance.now()
       const measured = (rows: number[]): number[] => {
-        planner.took(plan, sizes, k, performance.now() - begun)
+        planner.took(plan, sizes, k, performance.now() - begun + (ahead.get(query) ?? 0))
         return rows
       }
       if (plan.kind === 'scan' || !graph) return measured(scan())
@@ -116,6 +126,16 @@ export function space(
       const found = best.take()
       // Short of k, or down to where zeros belong: only a scan knows the rest.
       return enough ? measured(found) : scan()
+    },
+
+    prepare(queries, k) {
+      ahead.clear()
+      const those = queries.filter((query) => !isZero(query))
+      if (those.length < fewTogether || vectors.size === 0 || planFor(sizesFor(undefined), k).kind !== 'scan') return
+      const begun = performance.now()
+      vectors.prepare(those)
+      const each = (performance.now() - begun) / those.length
+      for (const query of those) ahead.set(query, each)
     },
 
     work(milliseconds) {

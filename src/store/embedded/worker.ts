@@ -20,6 +20,9 @@ const searchMilliseconds = 5
 /** How long closing an index goes on building its graphs: what is not built then, every later opening would have to. */
 const finishMilliseconds = 20_000
 
+/** Queries whose vectors are looked at together. */
+const searchedTogether = 4
+
 type Context = Parameters<WorkerHandler>[1]
 
 /** A request that finds the index open. */
@@ -63,7 +66,9 @@ serveWorker({
   search: request(async (collection, message: QueriesMessage, { signal, transfer }) => {
     const results: FoundMessage[] = []
     let begun = performance.now()
-    for (const query of unpackQueries(message)) {
+    const queries = unpackQueries(message)
+    for (const [i, query] of queries.entries()) {
+      if (i % searchedTogether === 0 && queries.length > 1) collection.prepareVectors(queries.slice(i, i + searchedTogether))
       if (performance.now() - begun > searchMilliseconds) {
         // Lets a message that cancels this search arrive.
         await new Promise(setImmediate)

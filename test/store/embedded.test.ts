@@ -1,7 +1,9 @@
 import { expect, it, describe } from 'vitest'
 import { embeddedStore } from '../../src/store/embedded.ts'
 import { describeStore } from '../conformance/store.ts'
-import { answers, library, questions } from './library.ts'
+import { DimensionMismatchError } from '../../src/errors.ts'
+import type { Vector } from '../../src/vector.ts'
+import { answers, dimensions, library, questions } from './library.ts'
 import { temporaryDirectory } from './temporary.ts'
 
 describeStore('embeddedStore', (options) => embeddedStore(':memory:', options))
@@ -15,6 +17,45 @@ describe('embeddedStore', () => {
 
     expect(found!.documents!.map(({ id }) => id)).toEqual(found!.candidates.slice(0, 3).map(({ id }) => id))
     expect(found!.documents).toHaveLength(3)
+    await store.close()
+  })
+
+  it('finds the same for questions of one call, of one turn, and one after another, while documents change', async () => {
+    const store = await embeddedStore(':memory:')
+    await store.upsert(library(3000))
+    const zeros = new Float32Array(dimensions)
+    const queries = [...questions(9), zeros, ...questions(3, 7)].map((vector, i) => ({
+      vectors: [{ space: 'base', vector }],
+      topK: 5 + i,
+      ...(i === 4 && { filter: { n: { $lt: 300 } } }),
+      ...(i % 3 === 0 && { text: 'sleeping red foxes' }),
+    }))
+    for (let round = 0; round < 3; round++) {
+      const alone = []
+      for (const query of queries) alone.push(...(await store.search([query])))
+      const change = library(500, { seed: 2 + round, from: 400 * round })
+      const [together, turn] = await Promise.all([
+        store.search(queries),
+        Promise.all(queries.map((query) => store.search([query]))),
+        store.upsert(change),
+      ])
+
+      expect(together).toEqual(alone)
+      expect(turn.flat()).toEqual(alone)
+    }
+    await store.close()
+  })
+
+  it('fails one of several searches of a turn, and not the others', async () => {
+    const store = await embeddedStore(':memory:')
+    await store.upsert(library(50))
+    const ask = (vector: Vector) => store.search([{ vectors: [{ space: 'base', vector }], topK: 3 }])
+    const [good] = questions(1)
+
+    const settled = await Promise.allSettled([ask(good!), ask(new Float32Array(3).fill(0.5)), ask(good!)])
+
+    expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect((settled[1] as PromiseRejectedResult).reason).toBeInstanceOf(DimensionMismatchError)
     await store.close()
   })
 })

@@ -134,10 +134,12 @@ export function gatherCalls(lanes: Lanes): Gatherer {
     const shared = throughput.some((lane) => loadOf(lane).queries > 0)
     // Threads of the first session would want the same cores as those that have queries already.
     if (free.length > 0 && (shared || waiting > crowd)) {
-      free.forEach((lane, i) => {
+      // Half of a share each: what is embedded can be searched while the other half is.
+      const half = Math.max(crowd, Math.min(sharedBudget, waiting / free.length / 2))
+      for (const lane of free) {
         const rest = queries.filter(({ sent, order }) => sent < order.length)
-        void send(lane, 'queries', takeOf(rest, Math.min(sharedBudget, costOf(rest) / (free.length - i))))
-      })
+        void send(lane, 'queries', takeOf(rest, half))
+      }
     } else if (loadOf(latency) === idle && !(shared && throughput.every((lane) => loadOf(lane).pieces === 0)))
       void send(latency, 'queries', takeOf(queries, sharedBudget))
   }

@@ -193,17 +193,36 @@ describe('the plan', () => {
     expect(learning.choose(sizes, 10).kind).toBe('scan')
   })
 
-  it('does not change its mind for one slow search, nor take turns between ways that cost the same', () => {
+  it('tries a scan now and then where that might be as good, and never where it cannot', () => {
+    const tried = (count: number, scanTakes: number): { at: number[]; last: string } => {
+      const [learning, at] = [planner(), [] as number[]]
+      const these = { ...sizes, vectors: count, allowed: count }
+      for (let n = 0; n < 700; n++) {
+        expect(learning.choose(these, 10, true).kind).toBe(learning.choose(these, 10, true).kind)
+        const plan = learning.choose(these, 10)
+        if (plan.kind === 'scan') at.push(n)
+        learning.took(plan, these, 10, plan.kind === 'scan' ? scanTakes : 0.6)
+      }
+      return { at, last: learning.choose(these, 10, true).kind }
+    }
+
+    // A scan of 55,000 is expected to take a millisecond, the graph 0.6.
+    expect(tried(55_000, 0.9)).toEqual({ at: [8, 16, 32, 64, 128, 256, 512], last: 'graph' })
+    expect(tried(55_000, 0.3).last).toBe('scan')
+    expect(tried(200_000, 0.3)).toEqual({ at: [], last: 'graph' })
+  })
+
+  it('does not change its mind for one slow search; of ways that cost the same it takes the exact one, and stays there', () => {
     const learning = planner()
-    const chosen = new Set<string>()
+    const chosen: string[] = []
     for (let n = 0; n < 200; n++) {
-      const plan = learning.choose(sizes, 10)
-      chosen.add(plan.kind)
+      const plan = learning.choose(sizes, 10, true)
+      if (chosen.at(-1) !== plan.kind) chosen.push(plan.kind)
       // Every tenth search is held up, and either way takes two milliseconds, give or take a tenth.
       learning.took(plan, sizes, 10, n % 10 === 9 ? 500 : 2 + (n % 3) / 10)
       learning.took({ kind: 'scan' }, sizes, 10, 2 - (n % 3) / 10)
     }
 
-    expect([...chosen]).toEqual(['graph'])
+    expect(chosen).toEqual(['graph', 'scan'])
   })
 })

@@ -17,7 +17,8 @@ export interface PlanSizes {
 
 /** Chooses what costs less on this machine, as the searches of one space have shown. */
 export interface Planner {
-  choose(sizes: PlanSizes, k: number): Plan
+  /** @param ahead Only asks what will probably be chosen. */
+  choose(sizes: PlanSizes, k: number, ahead?: boolean): Plan
   /** Tells what a search that went as planned took. */
   took(plan: Plan, sizes: PlanSizes, k: number, milliseconds: number): void
 }
@@ -33,32 +34,48 @@ const graphPerElement = 0.0045
 
 /** How far machines may differ from that one, either way; what lies beyond was a pause of the process. */
 const largestFactor = 16
-/** Weight of one search in the running estimates: about the last dozen count. */
+/** Weight of one search in the running estimates, once there are a few: about the last dozen count. */
 const weight = 1 / 12
-/** The other plan must be this much cheaper before it is chosen: two that cost the same do not take turns. */
-const patience = 0.8
+/** How many searches the constants count as. */
+const constantsCount = 2
+/** A scan finds everything: it may cost a little more than the graph. */
+const exactness = 1.1
+/** The graph must cost less than this share of a scan to take over from it: two that cost about the same do not take turns. */
+const patience = 0.75
 
-/** Both plans find the same rows, so a wrong guess costs time and nothing else. */
+/** A scan that costs up to so many times as much as the graph is tried now and then: what it takes here shows only so. */
+const tryable = 2
+/** After so many searches for the first time, then after twice as many, and so on. */
+const [firstTry, rarestTry] = [8, 256]
+
+/** Either plan finds what is asked for, the scan all of it and the graph nearly all, so a wrong guess costs little but time. */
 export function planner(): Planner {
   /** What each plan takes here, relative to what the constants say: in logarithms, so that one slow search counts no more than a fast one. */
   const factors = { scan: 0, graph: 0 }
+  const seen = { scan: 0, graph: 0 }
   let last: Plan['kind'] = 'graph'
+  const isTurnToTry = (): boolean => {
+    const searches = seen.scan + seen.graph
+    return searches >= firstTry && (searches % rarestTry === 0 || (searches & (searches - 1)) === 0)
+  }
 
   return {
-    choose(sizes, k) {
+    choose(sizes, k, ahead = false) {
       const fetch = fetched(sizes, k)
       const graph = graphCost(sizes, fetch) * Math.exp(factors.graph)
       const scan = scanCost(sizes.allowed, sizes.dimensions, k) * Math.exp(factors.scan)
-      const other = last === 'graph' ? scan < graph * patience : graph < scan * patience
+      const other = last === 'graph' ? scan < graph * exactness : graph < scan * patience
       const kind = other ? (last === 'graph' ? 'scan' : 'graph') : last
       // A filter is one question of many: it does not sway what others are asked by.
       if (sizes.allowed === sizes.vectors) last = kind
+      if (kind === 'graph' && !ahead && scan < graph * tryable && isTurnToTry()) return { kind: 'scan' }
       return kind === 'graph' ? { kind, fetch } : { kind }
     },
     took(plan, sizes, k, milliseconds) {
       const expected = plan.kind === 'graph' ? graphCost(sizes, plan.fetch) : scanCost(sizes.allowed, sizes.dimensions, k)
       const factor = Math.log(Math.max(1e-6, milliseconds * 1000) / expected)
-      if (Math.abs(factor) <= Math.log(largestFactor)) factors[plan.kind] += weight * (factor - factors[plan.kind])
+      const counts = Math.max(weight, 1 / (constantsCount + ++seen[plan.kind]))
+      if (Math.abs(factor) <= Math.log(largestFactor)) factors[plan.kind] += counts * (factor - factors[plan.kind])
     },
   }
 }

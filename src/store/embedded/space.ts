@@ -79,7 +79,7 @@ export function space(
     dimensions,
     breadth: (fetch) => breadthFor(fetch, graph?.breadth),
   })
-  const planFor = (sizes: PlanSizes, k: number): Plan => (graph ? planner.choose(sizes, k) : { kind: 'scan' })
+  const planFor = (sizes: PlanSizes, k: number, ahead?: boolean): Plan => (graph ? planner.choose(sizes, k, ahead) : { kind: 'scan' })
 
   return {
     number,
@@ -131,7 +131,7 @@ export function space(
     prepare(queries, k) {
       ahead.clear()
       const those = queries.filter((query) => !isZero(query))
-      if (those.length < fewTogether || vectors.size === 0 || planFor(sizesFor(undefined), k).kind !== 'scan') return
+      if (those.length < fewTogether || vectors.size === 0 || planFor(sizesFor(undefined), k, true).kind !== 'scan') return
       const begun = performance.now()
       vectors.prepare(those)
       const each = (performance.now() - begun) / those.length

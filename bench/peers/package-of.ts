@@ -4,11 +4,11 @@ import { fileURLToPath } from 'node:url'
 
 const require = createRequire(import.meta.url)
 
-/** True when `npm ci --prefix bench/peers` was done. */
+/** True when `npm install --prefix bench/peers` was done. */
 export const peersInstalled = existsSync(fileURLToPath(new URL('node_modules/', import.meta.url)))
 
 /** Said where a row is left out for want of them. */
-export const howToInstall = 'peers are not installed: npm ci --prefix bench/peers'
+export const howToInstall = 'peers are not installed: npm install --prefix bench/peers'
 
 /**
  * A package of the peers, as the few members that are used of it: types must hold where peers are not installed. `module` is what `import`
